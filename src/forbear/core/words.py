@@ -1,0 +1,101 @@
+"""The words of the domain that have a closed list of values.
+
+Each enum's order is fixed: the index of a member is its bit in the column form
+(`bit`, `mask`), so new members are added at the end only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Word(StrEnum):
+    @property
+    def bit(self) -> int:
+        return 1 << list(type(self)).index(self)
+
+
+def mask(words: Iterable[Word]) -> int:
+    """The bits of several words, or-ed."""
+    bits = 0
+    for word in words:
+        bits |= word.bit
+    return bits
+
+
+class Channel(Word):
+    VOICE = "voice"
+    SMS = "sms"
+    EMAIL = "email"
+
+
+class Mode(Word):
+    """How a voice call is placed; text and mail have none."""
+
+    LIVE = "live"
+    PREDICTIVE = "predictive"
+    PRERECORDED = "prerecorded"
+    AI_VOICE = "ai_voice"
+
+
+class Purpose(Word):
+    MARKETING = "marketing"
+    RESEARCH = "research"
+    FUNDRAISING = "fundraising"
+    DEBT_COLLECTION = "debt_collection"
+    HEALTHCARE = "healthcare"
+    FINANCIAL_ALERT = "financial_alert"
+    DELIVERY = "delivery"
+    INFORMATIONAL = "informational"
+    TRANSACTIONAL = "transactional"
+    OPTOUT_CONFIRMATION = "optout_confirmation"
+    EMERGENCY = "emergency"
+
+
+class RecipientKind(Word):
+    CONSUMER = "consumer"
+    BUSINESS = "business"
+    SOLE_TRADER = "sole_trader"
+
+
+class SenderKind(Word):
+    COMPANY = "company"
+    CHARITY = "charity"
+    POLITICAL = "political"
+    GOVERNMENT = "government"
+    EDUCATIONAL = "educational"
+    RELIGIOUS = "religious"
+
+
+class LineType(Word):
+    MOBILE = "mobile"
+    LANDLINE = "landline"
+
+
+class ConsentLevel(Word):
+    INFERRED = "inferred"
+    SOFT_OPT_IN = "soft_opt_in"
+    EXPRESS = "express"
+    EXPRESS_ORAL = "express_oral"
+    EXPRESS_WRITTEN = "express_written"
+
+
+class ConsentCover(Word):
+    AUTOMATED = "automated"
+    OUT_OF_HOURS = "out_of_hours"
+
+
+class RelationshipKind(Word):
+    PURCHASE = "purchase"
+    INQUIRY = "inquiry"
+    CONTRACT = "contract"
+    DONATION = "donation"
+    CUSTOMER = "customer"
+
+
+class OptOutScope(Word):
+    ALL = "all"
+    MARKETING = "marketing"
+    CAMPAIGN = "campaign"
+    DIRECT_MARKETING_OBJECTION = "direct_marketing_objection"
