@@ -17,7 +17,7 @@ from forbear.core.errors import BadInput
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Problem(Exception):
     """A request that is not answered with what it asked for, and why."""
 
