@@ -1,0 +1,120 @@
+"""Where an installation keeps its things, and the secrets made at its first run.
+
+The home is `FORBEAR_HOME`, else `var/` of the checkout the package runs from, else
+`~/.local/share/forbear`. Secrets stand in `secrets.json` there, mode 0600; none of them is
+ever in the database or in a log.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from forbear.core.errors import BadInput
+from forbear.core.keys import Secret
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secrets:
+    """`address_keys`: key id -> 32 bytes of HMAC secret; the highest id keys new addresses, older ones only probe."""
+
+    postgres: str
+    owner: str
+    app: str
+    django: str
+    address_keys: dict[int, bytes]
+
+    @property
+    def address_key(self) -> Secret:
+        """The one that keys new addresses."""
+        newest = max(self.address_keys)
+        return Secret(newest, self.address_keys[newest])
+
+
+def home() -> Path:
+    """The home directory, absolute; not created here."""
+    named = os.environ.get("FORBEAR_HOME")
+    if named:
+        return Path(named).expanduser().resolve()
+    checkout = Path(__file__).resolve().parents[3]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "src" / "forbear").is_dir():
+        return checkout / "var"
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "forbear"
+
+
+def ensure_home(place: Path) -> Path:
+    """Creates the home. Its files guard themselves (0600, 0700): others may pass through, not list."""
+    place.mkdir(parents=True, exist_ok=True)
+    if stat.S_IMODE(place.stat().st_mode) & 0o066 and place.stat().st_uid == os.geteuid():
+        place.chmod(0o711)
+    return place
+
+
+@contextmanager
+def locked(place: Path, name: str) -> Iterator[None]:
+    """One process at a time, on this machine, holds the named lock of this home; the kernel frees it on a crash."""
+    ensure_home(place)
+    with (place / f".{name}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def load_secrets(place: Path | None = None) -> Secrets:
+    """Reads the secrets of this home, making them at the first call.
+
+    `FORBEAR_ADDRESS_KEYS` (`1:<64 hex>[,2:<64 hex>]`) stands before the file's address keys.
+    Raises `BadInput` for a file that others can read or that is not ours.
+    """
+    place = place or home()
+    path = place / "secrets.json"
+    with locked(place, "secrets"):
+        found = _read(path) if path.exists() else _make(path)
+    named = os.environ.get("FORBEAR_ADDRESS_KEYS")
+    if named:
+        return Secrets(found.postgres, found.owner, found.app, found.django, _address_keys(named))
+    return found
+
+
+def _read(path: Path) -> Secrets:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise BadInput("others may read the secrets", file=str(path), todo="chmod 600 it and renew what it holds")
+    try:
+        raw = json.loads(path.read_bytes())
+        keys = {int(key): bytes.fromhex(value) for key, value in raw.pop("address_keys").items()}
+        if not keys or any(len(value) != 32 for value in keys.values()):
+            raise ValueError("address keys")
+        return Secrets(**raw, address_keys=keys)
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise BadInput("not a secrets file", file=str(path), todo="restore it from a backup") from fault
+
+
+def _make(path: Path) -> Secrets:
+    postgres, owner, app, django = (secrets.token_urlsafe(32) for _ in range(4))
+    new = Secrets(postgres, owner, app, django, address_keys={1: secrets.token_bytes(32)})
+    raw = asdict(new) | {"address_keys": {str(key): value.hex() for key, value in new.address_keys.items()}}
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        json.dump(raw, handle, indent=1)
+        handle.flush()
+        os.fsync(handle.fileno())
+    draft.rename(path)
+    return new
+
+
+def _address_keys(text: str) -> dict[int, bytes]:
+    try:
+        keys = {int(key): bytes.fromhex(value) for key, _, value in (part.partition(":") for part in text.split(","))}
+    except ValueError:
+        keys = {}
+    if not keys or any(len(value) != 32 or not 0 < key < 2**15 for key, value in keys.items()):
+        raise BadInput("not address keys", key="FORBEAR_ADDRESS_KEYS", todo="write `1:<64 hex digits>`")
+    return keys

@@ -1,0 +1,17 @@
+"""What an API key may do: `scope:resource:action`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    DECISION_MAKE = "account:decision:make"
+    DECISION_READ = "account:decision:read"
+    PERMIT_REDEEM = "account:permit:redeem"
+    PERMIT_SETTLE = "account:permit:settle"
+    OPT_OUT_RECORD = "account:opt_out:record"
+    SUPPRESSION_READ = "account:suppression:read"
+    SUPPRESSION_WRITE = "account:suppression:write"
+    CONSENT_READ = "account:consent:read"
+    CONSENT_WRITE = "account:consent:write"

@@ -1,0 +1,53 @@
+"""The kinds of event, how an event is known, and what became of a contact. Closed lists; new members at the end."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Kind(StrEnum):
+    """What happened: `resource:action`."""
+
+    CONSENT_GIVEN = "consent:given"
+    CONSENT_WITHDRAWN = "consent:withdrawn"
+    OPT_OUT_SAID = "opt_out:said"
+    SUPPRESSION_PLACED = "suppression:placed"
+    SUPPRESSION_LIFTED = "suppression:lifted"
+    LIST_IMPORTED = "list:imported"
+    LIST_WASHED = "list:washed"
+    HOLD_PLACED = "hold:placed"
+    HOLD_LIFTED = "hold:lifted"
+    PERSONAL_ERASED = "personal:erased"
+    REGISTRY_LOADED = "registry:loaded"
+
+
+class KnownBy(StrEnum):
+    """How we know: who told us, and how well that can be trusted."""
+
+    OBSERVED = "observed"  # our own door received it
+    PERSON = "person"  # the person told us directly
+    ACCOUNT = "account"  # an authenticated account claims it
+    IMPORT = "import"  # a file an account or operator handed in
+    OPERATOR = "operator"  # a named operator entered it
+    CARRIER = "carrier"  # a carrier, mailbox provider or registry reported it
+
+
+class Scope(IntEnum):
+    """Whom a suppression binds."""
+
+    INSTALLATION = 0
+    ACCOUNT = 1
+    SELLER = 2
+
+
+class Outcome(StrEnum):
+    """What became of a permitted contact. Only `not_placed` gives the reserved cap back."""
+
+    PLACED = "placed"  # it was made; no more is known
+    DELIVERED = "delivered"
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    MACHINE = "machine"
+    FAILED = "failed"  # made and failed on the way
+    NOT_PLACED = "not_placed"  # never made

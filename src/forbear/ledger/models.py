@@ -1,0 +1,201 @@
+"""What happened and what was decided. Tables and constraints, no verbs.
+
+Ledger tables are appended to and never updated (the database refuses). Those that grow are
+partitioned by month on their UUIDv7 id, which carries the time, so one key serves both.
+Projections (`Suppression`, `Consent`, `Counter`, `Idempotency`, `LogQueue`) are state that
+the ledger explains. Ids of accounts and sellers are plain columns: nothing cascades here.
+`addr` is an address key (`forbear.core.keys`), `mac` its 128-bit confirmation where the key is a hash.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Event(models.Model):
+    """Something that happened, when it happened, when we learnt it, and how we know."""
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=40)
+    happened_at = models.DateTimeField()
+    learnt_at = models.DateTimeField()
+    known_by = models.CharField(max_length=16)
+    account = models.UUIDField(null=True)
+    seller = models.UUIDField(null=True)
+    addr = models.BigIntegerField(null=True)
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    payload = models.JSONField()  # nothing personal
+    personal_hash = models.BinaryField(max_length=32, null=True)  # SHA-256 of salt and canonical part
+
+
+class Personal(models.Model):
+    """The personal part of an event. The only table from which the erase role may delete."""
+
+    event = models.UUIDField(primary_key=True)
+    salt = models.BinaryField(max_length=32)
+    part = models.BinaryField()  # canonical JSON
+
+
+class Selector(models.Model):
+    """The inputs that chose the rules of a decision, stored once by digest."""
+
+    digest = models.BinaryField(primary_key=True, max_length=16)
+    body = models.BinaryField()
+
+
+class Batch(models.Model):
+    """The decisions of one commit: the root of their small Merkle tree, and what judged them."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    n = models.IntegerField()
+    root = models.BinaryField(max_length=32)
+    rulebook = models.BinaryField(max_length=32)
+    engine = models.CharField(max_length=40)
+
+
+class Decision(models.Model):
+    """What was decided about one contact. `facts` and the selector allow judging it again."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    account = models.UUIDField()
+    seller = models.UUIDField()
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    channel = models.SmallIntegerField()  # bits of the words, as in the kernel's columns
+    purpose = models.SmallIntegerField()
+    mode = models.SmallIntegerField()
+    verdict = models.SmallIntegerField()  # place in `Verdict`
+    cure = models.SmallIntegerField(null=True)  # place in `Cure`
+    earliest = models.DateTimeField(null=True)
+    rules = models.TextField()  # ids, spaces between
+    obligations = models.TextField()
+    selector = models.BinaryField(max_length=16)
+    facts = models.BinaryField()
+    permit = models.UUIDField(null=True)
+    batch = models.UUIDField()
+    batch_index = models.IntegerField()
+
+
+class Permit(models.Model):
+    """The right to make one allowed contact once, until `expires_at`."""
+
+    id = models.UUIDField(primary_key=True)
+    decision = models.UUIDField()
+    account = models.UUIDField()
+    seller = models.UUIDField()
+    seller_number = models.IntegerField()
+    addr = models.BigIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    channel = models.SmallIntegerField()
+    purpose = models.SmallIntegerField()
+    mode = models.SmallIntegerField()
+    campaign = models.BigIntegerField()  # hashes of the words the caller used; 0 none
+    subject = models.BigIntegerField()
+    debt = models.BigIntegerField()
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+
+class Redemption(models.Model):
+    """A permit spent at the moment of contact. One per permit, by the primary key."""
+
+    permit = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+
+
+class Disposition(models.Model):
+    """What became of a permitted contact. One per permit, by the primary key."""
+
+    permit = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    known_by = models.CharField(max_length=16)
+    outcome = models.CharField(max_length=16)
+    answered = models.BooleanField(null=True)
+    conversation = models.BooleanField(null=True)
+    abandoned = models.BooleanField(null=True)
+    refused = models.BooleanField(null=True)
+
+
+class Change(models.Model):
+    """One commit that changed suppressions or consents, numbered in the order of the commits."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    id = models.UUIDField(unique=True)
+    at = models.DateTimeField()
+
+
+class LogQueue(models.Model):
+    """Batch roots waiting for the sequencer."""
+
+    position = models.BigAutoField(primary_key=True)
+    batch = models.UUIDField()
+    root = models.BinaryField(max_length=32)
+
+
+class Idempotency(models.Model):
+    """What a caller's key was answered with, for 48 hours."""
+
+    pk = models.CompositePrimaryKey("account", "key")
+    account = models.UUIDField()
+    key = models.CharField(max_length=200)
+    digest = models.BinaryField(max_length=16)
+    decision = models.UUIDField()
+    at = models.DateTimeField()
+
+
+class Suppression(models.Model):
+    """An address that may not be contacted, by whom and for what. Keyed by address, not by contact."""
+
+    id = models.UUIDField(primary_key=True)  # of the event that placed it
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    scope = models.SmallIntegerField()  # `Scope`
+    owner = models.UUIDField()  # the account or seller; nil for the installation
+    channels = models.SmallIntegerField()  # mask; 0 is every channel
+    covers = models.SmallIntegerField()  # `OptOutScope` bit
+    campaign = models.BigIntegerField()  # hash of the campaign's word; 0 none
+    said = models.BooleanField()  # by the person (an opt-out), not by an operator or a list
+    reason = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    last_at = models.DateTimeField()  # the last time it was said again
+    change = models.UUIDField()
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.UUIDField(null=True)
+
+
+class Consent(models.Model):
+    """A consent as it stands: whom, for which sellers, how far, until when."""
+
+    id = models.UUIDField(primary_key=True)  # of the event that gave it
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    account = models.UUIDField()  # that recorded it
+    sellers = ArrayField(models.UUIDField())
+    level = models.SmallIntegerField()  # `ConsentLevel` bit
+    given_at = models.DateTimeField(null=True)
+    given_day = models.IntegerField(null=True)  # days since 1970-01-01
+    until_day = models.IntegerField(null=True)  # the first day without; 2^31-1: without end; null: none was stated
+    channels = models.SmallIntegerField()  # masks; -1 not known
+    purposes = models.SmallIntegerField()
+    covers = models.SmallIntegerField()
+    evidence = models.BooleanField(null=True)
+    names_seller = models.BooleanField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    change = models.UUIDField()
+
+
+class Counter(models.Model):
+    """A person's recent attempts, packed. INVARIANT: whoever permits, redeems or suppresses holds this row's lock.
+
+    One row for all sellers: an opt-out from the whole installation must meet a permit of any seller.
+    """
+
+    addr = models.BigIntegerField(primary_key=True)
+    attempts = models.BinaryField()
