@@ -1,0 +1,441 @@
+"""Whether a condition is true, false or not known, for a whole column at once.
+
+`evaluate` answers with two boolean columns, or plain bools where one answer holds for every
+row. Lists that belong to a contact are judged entry by entry in flat columns and then
+gathered by row: surely true if some entry surely is, surely false if none possibly is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from forbear.core.instants import DAY, FOREVER, FOREVER_AT, HOUR, MINUTE, MISSING, Moments, date_of, day_of
+from forbear.core.words import OptOutScope
+from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Bytes8, Consents, Facts, Flag, Rows
+from forbear.kernel.profile import AtomKey, Profile
+from forbear.kernel.zones import Ints
+from forbear.rulebook.model import (
+    AbandonmentCondition,
+    CallerCondition,
+    CapCondition,
+    ConfirmationCondition,
+    ConsentCondition,
+    FreshCondition,
+    ListedCondition,
+    OptOutCondition,
+    RelationshipCondition,
+)
+
+Truth = npt.NDArray[np.bool_]
+Answer = tuple[Truth | bool, Truth | bool]  # surely true, surely false
+
+
+@dataclass(slots=True)
+class Column:
+    """The facts with, for each row, its profile and the local days at the row's moment."""
+
+    facts: Facts
+    now: Moments  # shape () or (n,)
+    profiles: Sequence[Profile]
+    profile: Rows  # index into `profiles`, shape (n,)
+    first_day: Ints  # earliest local day over the candidate zones, by row
+    last_day: Ints
+    releases: dict[int, Moments] = field(default_factory=dict)  # by atom: when a reached cap gives way
+    _days: dict[int, tuple[Moments, Ints, Ints]] = field(default_factory=dict)  # by identity, which it keeps alive
+
+    def local_days(self, at: Moments, row: Rows) -> tuple[Ints, Ints]:
+        """Earliest and latest local day of moments that belong to rows. MISSING stays MISSING."""
+        known = self._days.get(id(at))
+        if known is not None:
+            return known[1], known[2]
+        first = np.full(len(at), MISSING, np.int64)
+        last = np.full(len(at), MISSING, np.int64)
+        there = at != MISSING
+        if there.any():
+            owner = self.profile[row]
+            for index in np.unique(owner[there]):
+                those = there & (owner == index)
+                days = np.stack([(at[those] + zone.offset(at[those])) // DAY for zone in self.profiles[index].pieces])
+                first[those], last[those] = days.min(axis=0), days.max(axis=0)
+        self._days[id(at)] = (at, first, last)
+        return first, last
+
+    def moment(self, row: Rows) -> Moments:
+        return self.now[row] if self.now.ndim else np.broadcast_to(self.now, row.shape)
+
+    def known(self, flag: Flag) -> Truth | bool:
+        bits = self.facts.true >> np.uint64(flag) & np.uint64(1)
+        return bits.astype(bool) if bits.ndim else bool(bits)
+
+
+def evaluate(atom: int, key: AtomKey, column: Column) -> Answer:
+    condition = key.condition
+    if isinstance(condition, ConsentCondition):
+        return _consent(condition, key, column)
+    if isinstance(condition, RelationshipCondition):
+        return _relationship(condition, column)
+    if isinstance(condition, ListedCondition):
+        return _listed(condition, column)
+    if isinstance(condition, FreshCondition):
+        return _fresh(condition, column)
+    if isinstance(condition, CapCondition):
+        return _cap(atom, condition, column)
+    if isinstance(condition, OptOutCondition):
+        return _no_opt_out(condition, key, column)
+    if isinstance(condition, CallerCondition):
+        return _caller(condition, column)
+    if isinstance(condition, AbandonmentCondition):
+        return _abandonment(condition, column)
+    assert isinstance(condition, ConfirmationCondition)
+    return _confirmation(condition, column)
+
+
+def _by_row(column: Column, row: Rows, sure: Truth, maybe: Truth, known: Truth | bool) -> Answer:
+    """From entries to rows: true if some entry surely is, false if the list is known and none possibly is."""
+    true = np.zeros(column.facts.n, bool)
+    possible = np.zeros(column.facts.n, bool)
+    true[row[sure]] = True
+    possible[row[maybe]] = True
+    return true, known & ~possible
+
+
+def _is(value: Bytes8, sure: Truth, maybe: Truth) -> tuple[Truth, Truth]:
+    return sure & (value == YES), maybe & (value != NO)
+
+
+def _has(have: npt.NDArray[np.int16], need: int, sure: Truth, maybe: Truth) -> tuple[Truth, Truth]:
+    """Every needed bit is in a mask whose -1 is "not known"."""
+    full = (have & need) == need
+    return sure & full & (have >= 0), maybe & (full | (have < 0))
+
+
+def _consent(condition: ConsentCondition, key: AtomKey, column: Column) -> Answer:
+    known = column.known(Flag.CONSENTS_KNOWN)
+    consents = column.facts.consents
+    if consents is None or not len(consents.row):
+        return False, known
+    row = consents.row
+    sure, maybe = _good(consents, condition.levels, key, column)
+    if condition.covers:
+        sure, maybe = _has(consents.covers, condition.covers, sure, maybe)
+    if condition.evidence:
+        sure, maybe = _is(consents.evidence, sure, maybe)
+    if condition.names_seller:
+        sure, maybe = _is(consents.names_seller, sure, maybe)
+    stated = consents.until_day != MISSING
+    if condition.period_stated:
+        finite = stated & (consents.until_day != FOREVER)
+        sure, maybe = sure & finite, maybe & finite
+    given = _given_first(consents, column)
+    dated = given != MISSING
+    until = np.where(stated, consents.until_day.astype(np.int64), FOREVER)
+    needs_date = np.zeros(len(row), bool)
+    if condition.lapses_months is not None:
+        until = np.where(stated, until, np.where(dated, _add_months(given, condition.lapses_months), FOREVER))
+        needs_date |= ~stated
+    if condition.at_most_months is not None:
+        until = np.minimum(until, np.where(dated, _add_months(given, condition.at_most_months), FOREVER))
+        needs_date[:] = True
+    if condition.at_most_days is not None:
+        until = np.minimum(until, np.where(dated, given + condition.at_most_days, FOREVER))
+        needs_date[:] = True
+    lasts = column.last_day[row] < until
+    sure, maybe = sure & lasts & (dated | ~needs_date), maybe & lasts
+    if condition.after_refusal:
+        surely, possibly = _refused_since(consents, column)
+        sure, maybe = sure & ~possibly, maybe & ~surely
+    return _by_row(column, row, sure, maybe, known)
+
+
+def _good(consents: Consents, levels: int, key: AtomKey, column: Column) -> tuple[Truth, Truth]:
+    """Level, channel, purposes, given already, not withdrawn: surely, possibly."""
+    row = consents.row
+    right = (consents.level & levels) != 0
+    sure, maybe = right, right | (consents.level == 0)
+    sure, maybe = _has(consents.channels, key.channel, sure, maybe)
+    sure, maybe = _has(consents.purposes, key.purposes, sure, maybe)
+    now = column.moment(row)
+    timed = consents.given_at != MISSING
+    ahead = np.where(
+        timed,
+        consents.given_at > now,
+        (consents.given_day != MISSING) & (consents.given_day > column.first_day[row]),
+    )
+    gone = (consents.withdrawn_at != MISSING) & (consents.withdrawn_at <= now)
+    stated = timed | (consents.given_day != MISSING)
+    return sure & ~ahead & ~gone & stated, maybe & ~ahead & ~gone
+
+
+def _given_first(consents: Consents, column: Column) -> Ints:
+    """The earliest local day a consent may have been given."""
+    first, _ = column.local_days(consents.given_at, consents.row)
+    return np.where(consents.given_at != MISSING, first, consents.given_day.astype(np.int64))
+
+
+def _refused_since(consents: Consents, column: Column) -> tuple[Truth, Truth]:
+    """By consent: did the person refuse on or after it was given? Surely, possibly."""
+    attempts = column.facts.attempts
+    none = np.zeros(len(consents.row), bool)
+    if attempts is None or not len(attempts.row):
+        known = column.known(Flag.ATTEMPTS_KNOWN)
+        unknown = ~known[consents.row] if isinstance(known, np.ndarray) else np.full(len(none), not known)
+        return none, unknown
+    _, day = column.local_days(attempts.at, attempts.row)
+    day = np.where(attempts.at != MISSING, day, attempts.on_day.astype(np.int64))
+    found = []
+    for those in _event(attempts, "refused"):
+        last = np.full(column.facts.n, MISSING, np.int64)
+        np.maximum.at(last, attempts.row[those], day[those])
+        found.append(last[consents.row] >= _given_first(consents, column))
+    return found[0], found[1]
+
+
+def _add_months(day: Ints, months: int) -> Ints:
+    """The same day of the month later, or the month's last day where there is none."""
+    dates = day.astype("datetime64[D]")
+    month = dates.astype("datetime64[M]")
+    ahead = month + months
+    offset = (dates - month.astype("datetime64[D]")).astype(np.int64)
+    length = ((ahead + 1).astype("datetime64[D]") - ahead.astype("datetime64[D]")).astype(np.int64)
+    moved: Ints = ahead.astype("datetime64[D]").astype(np.int64) + np.minimum(offset, length - 1)
+    return moved
+
+
+def _relationship(condition: RelationshipCondition, column: Column) -> Answer:
+    known = column.known(Flag.RELATIONSHIPS_KNOWN)
+    dealings = column.facts.relationships
+    if dealings is None or not len(dealings.row):
+        return False, known
+    row = dealings.row
+    sure = (dealings.kind & condition.kinds) != 0
+    maybe = sure
+    if condition.related:
+        sure, maybe = _is(dealings.related, sure, maybe)
+    if condition.ongoing:
+        sure, maybe = _is(dealings.ongoing, sure, maybe)
+    if condition.days is not None or condition.months is not None:
+        today = column.last_day[row]
+        on = dealings.on_day.astype(np.int64)
+        dated = on != MISSING
+        recent = on <= column.last_day[row]
+        if condition.days is not None:
+            recent &= today - on <= condition.days
+        if condition.months is not None:
+            recent &= today <= _add_months(np.where(dated, on, 0), condition.months)
+        sure, maybe = sure & dated & recent, maybe & (~dated | recent)
+    return _by_row(column, row, sure, maybe, known)
+
+
+def _listed(condition: ListedCondition, column: Column) -> Answer:
+    answer = column.facts.registries.get(condition.registry)
+    if answer is None:
+        return False, False
+    clean, listed = answer.listed == NO, answer.listed == YES
+    if condition.binds_after_days is not None:
+        young = (answer.since_day != MISSING) & (column.last_day - answer.since_day < condition.binds_after_days)
+        clean, listed = clean | (listed & young), listed & ~young
+    return _plain(clean), _plain(listed)
+
+
+def _fresh(condition: FreshCondition, column: Column) -> Answer:
+    answer = column.facts.registries.get(condition.registry)
+    if answer is None:
+        return False, False
+    checked = answer.checked_day.astype(np.int64)
+    if (answer.checked_at != MISSING).any():
+        at = np.broadcast_to(answer.checked_at, (column.facts.n,))
+        first, _ = column.local_days(at, np.arange(column.facts.n, dtype=np.int32))
+        checked = np.where(at != MISSING, first, checked)
+    dated = checked != MISSING
+    if condition.editions:
+        edition = np.where(answer.edition_day != MISSING, answer.edition_day.astype(np.int64), checked)
+        newest = _latest_edition(condition.editions, column.last_day)
+        return _plain(dated & (edition >= newest)), _plain(dated & (edition < newest))
+    assert condition.days is not None
+    age = column.last_day - checked
+    return _plain(dated & (age <= condition.days)), _plain(dated & (age > condition.days))
+
+
+def _latest_edition(editions: tuple[str, ...], today: Ints) -> Ints:
+    """The newest publication day (MM-DD of each year) on or before each day."""
+    latest = np.empty(today.shape, np.int64)
+    for day in np.unique(today):
+        year = date_of(int(day)).year
+        published = [
+            day_of(date_of(int(day)).replace(year=y, month=int(e[:2]), day=int(e[3:])))
+            for e in editions
+            for y in (year - 1, year)
+        ]
+        latest[today == day] = max(p for p in published if p <= day)
+    return latest
+
+
+def _plain(truth: Truth) -> Truth | bool:
+    return truth if truth.ndim else bool(truth)
+
+
+def _event(attempts: Attempts, event: str) -> tuple[Truth, Truth]:
+    """Entries of which an event surely, possibly holds. Who did not answer neither spoke nor refused."""
+    value: Bytes8 = getattr(attempts, event)
+    unanswered = attempts.answered == NO if event != "answered" else np.zeros(len(value), bool)
+    return value == YES, (value == YES) | ((value == NOT_KNOWN) & ~unanswered)
+
+
+def _cap(atom: int, condition: CapCondition, column: Column) -> Answer:
+    facts = column.facts
+    known = column.known(Flag.ATTEMPTS_KNOWN)
+    attempts = facts.attempts
+    if attempts is None or not len(attempts.row):
+        return known, False
+    row = attempts.row
+    counts = np.ones(len(row), bool)
+    if condition.channels:
+        counts &= (attempts.channel == 0) | ((attempts.channel & condition.channels) != 0)
+    if condition.modes:
+        counts &= (attempts.mode == 0) | ((attempts.mode & condition.modes) != 0)
+    if condition.purposes:
+        counts &= (attempts.purpose == 0) | ((attempts.purpose & condition.purposes) != 0)
+    sure = maybe = counts
+    if condition.same is not None:
+        same = attempts.same_subject if condition.same == "subject" else attempts.same_debt
+        sure, maybe = sure & (same == YES), maybe & (same != NO)
+    if condition.only:
+        surely, possibly = np.zeros(len(row), bool), np.zeros(len(row), bool)
+        for event in condition.only:
+            one, other = _event(attempts, event)
+            surely, possibly = surely | one, possibly | other
+        sure, maybe = sure & surely, maybe & possibly
+    dated = attempts.at != MISSING
+    if condition.hours is not None:
+        span = condition.hours * HOUR
+        # a day without an hour ends as late as that day does anywhere the person may be
+        at = attempts.at if dated.all() else np.where(dated, attempts.at, _day_ends(column, attempts))
+        inside = at + span > column.moment(row)
+        leaves = at + span
+    else:
+        assert condition.days is not None
+        _, day = column.local_days(attempts.at, row)
+        day = np.where(dated, day, attempts.on_day.astype(np.int64))
+        inside = day + condition.days > column.first_day[row]
+        leaves = day + condition.days
+    sure, maybe = sure & inside, maybe & inside
+    held = np.bincount(row[sure], minlength=facts.n)
+    possible = np.bincount(row[maybe], minlength=facts.n)
+    reached = held >= condition.attempts
+    if reached.any():
+        column.releases[atom] = _releases(column, condition, row[sure], leaves[sure], held, reached)
+    return known & (possible < condition.attempts), reached
+
+
+def _day_ends(column: Column, attempts: Attempts) -> Moments:
+    ends = np.full(len(attempts.row), FOREVER_AT, np.int64)
+    for index in np.flatnonzero(attempts.at == MISSING):
+        profile = column.profiles[column.profile[attempts.row[index]]]
+        ends[index] = max(zone.start_of_day(int(attempts.on_day[index]) + 1) for zone in profile.pieces)
+    # what is in the list has happened by the moment the facts were stated
+    stated = np.broadcast_to(column.facts.now, (column.facts.n,))[attempts.row]
+    return np.minimum(ends, stated)
+
+
+def _releases(column: Column, condition: CapCondition, row: Rows, leaves: Ints, held: Ints, reached: Truth) -> Moments:
+    """By row: the moment enough attempts have left the window for one more."""
+    releases = np.full(column.facts.n, MISSING, np.int64)
+    order = np.lexsort((leaves, row))
+    row, leaves = row[order], leaves[order]
+    first = np.searchsorted(row, np.arange(column.facts.n))
+    for index in np.flatnonzero(reached):
+        leaving = int(leaves[first[index] + int(held[index]) - condition.attempts])
+        if condition.hours is None:
+            profile = column.profiles[column.profile[index]]
+            leaving = max(zone.start_of_day(leaving) for zone in profile.pieces)
+        releases[index] = leaving
+    return releases
+
+
+def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Answer:
+    known = column.known(Flag.OPT_OUTS_KNOWN)
+    said = column.facts.opt_outs
+    if said is None or not len(said.row):
+        return known, False
+    n = column.facts.n
+    joined = key.channel
+    for group in condition.joined:
+        if group & key.channel:
+            joined |= group
+    covers = ((said.scope & condition.scopes) != 0) | (said.scope == 0)
+    covers &= (said.channel == 0) | ((said.channel & joined) != 0)
+    covers &= ((said.scope & OptOutScope.CAMPAIGN.bit) == 0) | (said.same_campaign != NO)
+    if not covers.any():
+        return known, False
+    stands = np.zeros(n, bool)
+    stands[said.row[covers]] = True
+    consents = column.facts.consents
+    if condition.lifted_by_levels and consents is not None and len(consents.row):
+        at = np.where(said.at == MISSING, FOREVER_AT, said.at)
+        last = np.full(n, MISSING, np.int64)
+        np.maximum.at(last, said.row[covers], at[covers])
+        _, days = column.local_days(said.at, said.row)
+        last_day = np.full(n, MISSING, np.int64)
+        np.maximum.at(last_day, said.row[covers], np.where(said.at == MISSING, FOREVER, days)[covers])
+        sure, _ = _good(consents, condition.lifted_by_levels, key, column)
+        sure = sure & (consents.evidence == YES)
+        until = np.where(consents.until_day == MISSING, FOREVER, consents.until_day)
+        sure &= column.last_day[consents.row] < until
+        later = np.where(
+            consents.given_at != MISSING,
+            consents.given_at > last[consents.row],
+            consents.given_day > last_day[consents.row],
+        )
+        stands[consents.row[sure & later]] = False
+    return known & ~stands, stands
+
+
+def _caller(condition: CallerCondition, column: Column) -> Answer:
+    answers = np.array([_caller_is(condition, caller) for caller in column.facts.callers], np.int8)
+    if column.facts.caller is None:
+        one = int(answers[0])
+        return one == YES, one == NO
+    by_row = answers[column.facts.caller]
+    return _plain(by_row == YES), _plain(by_row == NO)
+
+
+def caller_kind(caller: str) -> str:
+    if "@" in caller:
+        return "email"
+    return "number" if caller.lstrip("+").isdigit() else "alphanumeric"
+
+
+def _caller_is(condition: CallerCondition, caller: str | None) -> int:
+    if caller is None:
+        return NOT_KNOWN
+    right = (not condition.kinds or caller_kind(caller) in condition.kinds) and (
+        not condition.prefixes or caller.startswith(condition.prefixes)
+    )
+    return YES if right is not condition.negate else NO
+
+
+def _abandonment(condition: AbandonmentCondition, column: Column) -> Answer:
+    counts = column.facts.dialler
+    if counts is None:
+        return False, False
+    known = (counts.answered_live >= 0) & (counts.abandoned >= 0) & (counts.window_days == condition.window_days)
+    over = counts.abandoned * 100 > counts.answered_live * condition.percent
+    return _plain(known & ~over), _plain(known & over)
+
+
+def _confirmation(condition: ConfirmationCondition, column: Column) -> Answer:
+    n = column.facts.n
+    said, sent = column.facts.opt_outs, column.facts.confirmations_sent
+    recent = np.zeros(n, bool)
+    if said is not None and len(said.row):
+        age = column.moment(said.row) - said.at
+        recent[said.row[(said.at != MISSING) & (age >= 0) & (age <= condition.minutes * MINUTE)]] = True
+    known = column.known(Flag.OPT_OUTS_KNOWN)
+    if sent is None:
+        return False, known & ~recent
+    few, many = (sent >= 0) & (sent < condition.at_most), sent >= condition.at_most
+    return recent & few, _plain(np.asarray((known & ~recent) | many))

@@ -1,0 +1,427 @@
+"""The verdict on a column of contacts, and the first moment each deferred one may go.
+
+Rows with the same profile, moment and atoms share one outcome, so the work is per kind of
+check and per distinct combination, not per row. `earliest` is found by asking again at each
+moment at which a window opens, a cap gives way or a text begins, up to 370 days ahead, with
+the facts as they stand: a consent that has ended by then, or a list grown stale, counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from forbear.core.codes import Code, Cure, Verdict
+from forbear.core.instants import DAY, FOREVER_AT, MISSING, Moments
+from forbear.core.words import Purpose
+from forbear.kernel.atoms import Column, Truth, evaluate
+from forbear.kernel.facts import Facts, Flag, Rows
+from forbear.kernel.profile import (
+    BUCKET_DAYS,
+    HORIZON_DAYS,
+    Compiler,
+    Outcome,
+    Plan,
+    Profile,
+    judge_plan,
+)
+from forbear.kernel.profile import words as plan_words
+from forbear.kernel.rows import take
+from forbear.rulebook.model import Rule, Rulebook
+
+ENGINE = "forbear-kernel/1"
+"""Named in every decision; changed when the same facts and rulebook could come out otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWord:
+    """What one rule said of one contact."""
+
+    rule: str
+    code: Code
+    title: str
+    shadow: bool
+
+
+@dataclass(slots=True)
+class Answers:
+    """One answer by row: `outcomes[outcome[i]]`, and `earliest[i]` (us, MISSING where it does not apply)."""
+
+    outcome: npt.NDArray[np.int32]
+    outcomes: list[Outcome]
+    earliest: Moments
+    capped: Truth  # the row's caps depend on earlier attempts: one contact to a person at a time
+    window_end: Moments  # for allowed rows: when a window closes or a text changes; FOREVER_AT if never
+
+    @property
+    def code(self) -> npt.NDArray[np.int8]:
+        return np.array([outcome.code for outcome in self.outcomes], np.int8)[self.outcome]
+
+    def of(self, row: int) -> Outcome:
+        return self.outcomes[int(self.outcome[row])]
+
+    def verdict(self, row: int) -> tuple[Verdict, Cure | None]:
+        outcome = self.of(row)
+        return outcome.verdict, outcome.cure
+
+    def rules(self, row: int) -> tuple[str, ...]:
+        return self.of(row).rules
+
+    def obligations(self, row: int) -> tuple[str, ...]:
+        return self.of(row).obligations
+
+    def shadow(self, row: int) -> tuple[str, ...]:
+        return self.of(row).shadow
+
+
+@dataclass(slots=True)
+class _Moment:
+    """The column judged at one moment (or one by row): combinations and what each came to."""
+
+    column: Column
+    slots: list[tuple[Profile, Plan, int]]  # profile, plan, closed windows
+    combination: npt.NDArray[np.intp]  # by row
+    first: npt.NDArray[np.intp]  # a row of each combination
+    where: list[int]  # slot of each combination
+    true: list[int]
+    false: list[int]
+    judged: list[tuple[Code, tuple[int, ...]]]
+
+
+class Engine:
+    """Judges by one rulebook. Profiles are cached; safe to share between threads that only judge."""
+
+    def __init__(self, rulebook: Rulebook, profiles: int = 20_000) -> None:
+        self.rulebook = rulebook
+        self.compiler = Compiler(rulebook)
+        self._profiles: dict[tuple[object, bool, int], Profile] = {}
+        self._most = profiles
+        self._outcomes: dict[tuple[object, ...], Outcome] = {}
+
+    @property
+    def digest(self) -> str:
+        return self.rulebook.digest
+
+    def judge(self, facts: Facts) -> Answers:
+        if facts.n == 0:
+            none = np.empty(0, np.int64)
+            return Answers(np.empty(0, np.int32), [], none, np.empty(0, bool), none)
+        now = self._at(facts, facts.now)
+        codes = np.array([judged[0] for judged in now.judged], np.int8)
+        outcomes: list[Outcome] = []
+        index: dict[Outcome, int] = {}
+        of_combination = np.empty(len(now.judged), np.int32)
+        ends = np.full(len(now.judged), FOREVER_AT, np.int64)
+        for number, (code, by) in enumerate(now.judged):
+            profile, plan, closed = now.slots[now.where[number]]
+            outcome = self._outcome(code, by, plan, profile, closed, now.true[number], now.false[number])
+            of_combination[number] = index.setdefault(outcome, len(index))
+            if of_combination[number] == len(outcomes):
+                outcomes.append(outcome)
+            if code <= Code.SATISFIED:
+                at = int(facts.now) if not facts.now.ndim else int(facts.now[now.first[number]])
+                ends[number] = _window_end(profile, at, now.true[number], now.false[number])
+        outcome_by_row = of_combination[now.combination]
+        earliest = np.full(facts.n, MISSING, np.int64)
+        if (codes == Code.NOT_NOW).any():
+            self._search(facts, now, codes, outcome_by_row, outcomes, index, earliest)
+        capped = np.array([plan.capped for _, plan, _ in now.slots], bool)[np.array(now.where)][now.combination]
+        return Answers(outcome_by_row, outcomes, earliest, capped, ends[now.combination])
+
+    def explain(self, facts: Facts, rows: Sequence[int]) -> list[list[RuleWord]]:
+        """Every rule's own word on the chosen rows at their moment, silent ones included."""
+        some = take(facts, np.asarray(rows, np.int64))
+        at = self._at(some, some.now)
+        found: list[list[RuleWord]] = []
+        for row in range(some.n):
+            number = int(at.combination[row])
+            profile, plan, closed = at.slots[at.where[number]]
+            codes = dict.fromkeys(range(len(self.compiler.ids)), Code.SILENT)
+            for rule, code in plan_words(self.compiler, profile, plan, closed, at.true[number], at.false[number]):
+                codes[rule] = max(codes[rule], code)
+            rules = self.rulebook.rules
+            found.append(
+                [
+                    RuleWord(self.compiler.ids[rule], code, *_title(rules, rule))
+                    for rule, code in codes.items()
+                    if rule < len(rules) or code is not Code.SILENT
+                ]
+            )
+        return found
+
+    # one moment
+
+    def _at(self, facts: Facts, now: Moments) -> _Moment:
+        n = facts.n
+        selector = np.broadcast_to(facts.selector, (n,))
+        promotional = _promotional(facts, selector)
+        slots: list[tuple[Profile, Plan, int]] = []
+        profiles: list[Profile] = []
+        # which combinations of selecting inputs, promotional or not, and moment there are
+        group = selector.astype(np.int64) * 2 + promotional
+        if now.ndim:
+            moments, by_moment = np.unique(now, return_inverse=True)
+            group = group * len(moments) + by_moment
+        else:
+            moments = now.reshape(1)
+        groups, slot = _distinct(group, len(facts.selectors) * 2 * len(moments))
+        profile_of = np.empty(len(groups), np.int32)
+        first_day = np.empty(len(groups), np.int64)
+        last_day = np.empty(len(groups), np.int64)
+        numbers: dict[int, int] = {}
+        for number, value in enumerate(groups.tolist()):
+            kind, moment = divmod(value, len(moments))
+            at = int(moments[moment])
+            profile = self._profile(facts, kind >> 1, bool(kind & 1), at)
+            which, closed, first, last = profile.slot(at)
+            slots.append((profile, profile.plans[which], closed))
+            first_day[number], last_day[number] = first, last
+            known = numbers.setdefault(id(profile), len(profiles))
+            if known == len(profiles):
+                profiles.append(profile)
+            profile_of[number] = known
+        column = Column(facts, now, profiles, profile_of[slot], first_day[slot], last_day[slot])
+        words_true: dict[int, npt.NDArray[np.uint64] | int] = {0: facts.true if facts.true.ndim else int(facts.true)}
+        words_false: dict[int, npt.NDArray[np.uint64] | int] = {
+            0: facts.false if facts.false.ndim else int(facts.false)
+        }
+        for atom in sorted({atom for _, plan, _ in slots for atom in plan.atoms}):
+            true, false = evaluate(atom, self.compiler.atom_keys[atom - 64], column)
+            _set(words_true, atom, true)
+            _set(words_false, atom, false)
+        combination, first_row = _combine(slot, len(groups), [*words_true.values(), *words_false.values()], n)
+        result = _Moment(column, slots, combination, first_row, slot[first_row].tolist(), [], [], [])
+        true_ints, false_ints = _ints(words_true, first_row), _ints(words_false, first_row)
+        for number, where in enumerate(result.where):
+            profile, plan, closed = slots[where]
+            result.true.append(true_ints[number])
+            result.false.append(false_ints[number])
+            result.judged.append(
+                judge_plan(self.compiler, profile, plan, closed, true_ints[number], false_ints[number])
+            )
+        return result
+
+    def _profile(self, facts: Facts, selector: int, promotional: bool, at: int) -> Profile:
+        bucket = at // DAY // BUCKET_DAYS * BUCKET_DAYS
+        key = (facts.selectors[selector], promotional, bucket)
+        profile = self._profiles.get(key)
+        if profile is None:
+            profile = self.compiler.compile(facts.selectors[selector], promotional, bucket)
+            if len(self._profiles) >= self._most:
+                self._profiles.pop(next(iter(self._profiles)), None)
+            self._profiles[key] = profile
+        return profile
+
+    def _outcome(
+        self, code: Code, by: tuple[int, ...], plan: Plan, profile: Profile, closed: int, true: int, false: int
+    ) -> Outcome:
+        shadow: tuple[str, ...] = ()
+        if self.compiler.shadow & plan.active:
+            spoken = plan_words(self.compiler, profile, plan, closed, true, false)
+            shadow = tuple(
+                sorted(
+                    {
+                        self.compiler.ids[r]
+                        for r, c in spoken
+                        if r in self.compiler.shadow and c > max(code, Code.SATISFIED)
+                    }
+                )
+            )
+        names = tuple(self.compiler.ids[rule] for rule in by)
+        if code <= Code.SATISFIED:
+            return Outcome(code, Verdict.ALLOW, None, (), plan.obligations, shadow)
+        if code is Code.NOT_NOW:
+            return Outcome(code, Verdict.DEFER, Cure.TIME, names, (), shadow)
+        return Outcome(code, Verdict.DENY, Cure.EVIDENCE if code is Code.UNKNOWN else Cure.NONE, names, (), shadow)
+
+    # the first moment every rule is met
+
+    def _search(
+        self,
+        facts: Facts,
+        now: _Moment,
+        codes: npt.NDArray[np.int8],
+        outcome_by_row: Rows,
+        outcomes: list[Outcome],
+        index: dict[Outcome, int],
+        earliest: Moments,
+    ) -> None:
+        """Fills `earliest`. A row that finds none is denied for want of evidence, by all the rules it met on the way."""
+        waiting = codes[now.combination] == Code.NOT_NOW
+        special = _special(facts)
+            representatives: list[int] = []
+        plain = waiting & ~special
+        if plain.any():  # rows alike in all that time can change wait alike
+            seen: npt.NDArray[np.intp] = np.unique(now.combination[plain])
+            first = np.full(len(now.judged), -1, np.int64)
+            those = np.flatnonzero(plain)
+            first[now.combination[those[::-1]]] = those[::-1]
+            representatives.extend(int(first[number]) for number in seen)
+        representatives.extend(int(row) for row in np.flatnonzero(waiting & special))
+        rows = np.array(representatives, np.int64)
+        found, blockers = self._earliest(take(facts, rows), [now.judged[now.combination[row]][1] for row in rows])
+        new_outcome = np.empty(len(rows), np.int32)
+        for number, row in enumerate(rows):
+            old = outcomes[outcome_by_row[row]]
+            if found[number] != MISSING:
+                new_outcome[number] = outcome_by_row[row]
+                continue
+            names = tuple(self.compiler.ids[rule] for rule in sorted(blockers[number]))
+            outcome = Outcome(Code.UNKNOWN, Verdict.DENY, Cure.EVIDENCE, names, (), old.shadow)
+            new_outcome[number] = index.setdefault(outcome, len(index))
+            if new_outcome[number] == len(outcomes):
+                outcomes.append(outcome)
+        by_combination = np.full(len(now.judged), -1, np.int64)
+        for number, row in enumerate(rows):
+            if special[row]:
+                earliest[row], outcome_by_row[row] = found[number], new_outcome[number]
+            else:
+                by_combination[now.combination[row]] = number
+        if plain.any():
+            which = by_combination[now.combination[plain]]
+            earliest[plain], outcome_by_row[plain] = found[which], new_outcome[which]
+
+    def _earliest(self, facts: Facts, by: list[tuple[int, ...]]) -> tuple[Moments, list[set[int]]]:
+        n = facts.n
+        found = np.full(n, MISSING, np.int64)
+        blockers: list[set[int]] = [set(rules) for rules in by]
+        at = np.broadcast_to(facts.now, (n,)).astype(np.int64)
+        limit = at + HORIZON_DAYS * DAY
+        row = np.arange(n)
+        while len(row):
+            some = take(facts, row)
+            state = self._at(some, at[row])
+            going: list[int] = []
+            for place, index in enumerate(row.tolist()):
+                number = int(state.combination[place])
+                code, rules = state.judged[number]
+                if code <= Code.SATISFIED:
+                    found[index] = at[index]
+                    continue
+                profile, plan, _ = state.slots[state.where[number]]
+                moment = int(at[index])
+                following = profile.next_plan(moment)
+                if code is Code.NOT_NOW:
+                    true, false = state.true[number], state.false[number]
+                    ahead = profile.closed(profile.unlifted(true, false)).leaves(moment)
+                    for clause in plan.clauses:
+                        if clause.cap >= 0 and clause.code(true, false) is Code.NOT_NOW:
+                            ahead = max(ahead, int(state.column.releases[clause.cap][place]))
+                    following = min(following, ahead) if ahead > moment else following
+                else:
+                    blockers[index].update(rules)
+                if following <= limit[index] and following < profile.end:
+                    at[index] = following
+                    going.append(index)
+            row = np.array(going, np.int64)
+        return found, blockers
+
+
+def _title(rules: Sequence[Rule], index: int) -> tuple[str, bool]:
+    if index < len(rules):
+        return rules[index].title, rules[index].shadow
+    return "The law of the place was read for this channel and purpose", False
+
+
+def _window_end(profile: Profile, at: int, true: int, false: int) -> int:
+    closes = profile.closed(profile.unlifted(true, false)).enters(at, FOREVER_AT)
+    return min(closes, profile.next_plan(at))
+
+
+def _promotional(facts: Facts, selector: Rows) -> Truth:
+    """Rows whose content is or may be promotional although another purpose is stated."""
+    other = np.array([s.purpose is not Purpose.MARKETING for s in facts.selectors], bool)
+    if not other.any():
+        return np.zeros(facts.n, bool)
+    denied = (facts.false >> np.uint64(Flag.PROMOTIONAL) & np.uint64(1)).astype(bool)
+    may: Truth = other[selector] & ~denied
+    return may
+
+
+def _special(facts: Facts) -> Truth:
+    """Rows with entries or dates of their own: what time changes for them is theirs alone."""
+    special = np.zeros(facts.n, bool)
+    for entries in (facts.consents, facts.relationships, facts.attempts, facts.opt_outs):
+        if entries is not None:
+            special[entries.row] = True
+    for answer in facts.registries.values():
+        if answer.checked_day.ndim or answer.checked_at.ndim or answer.edition_day.ndim or answer.since_day.ndim:
+            special[:] = True
+    if facts.now.ndim:
+        special[:] = True
+    return special
+
+
+def _distinct(values: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """The distinct values below `most` and, by row, which it is."""
+    if len(values) == 1:
+        return values, np.zeros(1, np.intp)
+    if most <= 1 << 22:
+        there = np.zeros(most, bool)
+        there[values] = True
+        groups = np.flatnonzero(there)
+        number = np.empty(most, np.intp)
+        number[groups] = np.arange(len(groups))
+        return groups, number[values]
+    groups, inverse = np.unique(values, return_inverse=True)
+    return groups, inverse.astype(np.intp)
+
+
+def _set(words: dict[int, npt.NDArray[np.uint64] | int], atom: int, truth: Truth | bool) -> None:
+    number, bit = divmod(atom, 64)
+    have = words.get(number, 0)
+    if isinstance(truth, bool | np.bool_):
+        if truth:
+            words[number] = have | (1 << bit) if isinstance(have, int) else have | np.uint64(1 << bit)
+        return
+    shifted = truth.astype(np.uint64) << np.uint64(bit)
+    words[number] = shifted | np.uint64(have) if isinstance(have, int) else have | shifted
+
+
+def _combine(
+    slot: npt.NDArray[np.intp], slots: int, words: list[npt.NDArray[np.uint64] | int], n: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows with one slot and equal words are one combination: its number by row, and a row of each."""
+    if n == 1:
+        return np.zeros(1, np.intp), np.zeros(1, np.intp)
+    packed = slot.astype(np.int64)
+    size = slots
+    wide: list[npt.NDArray[np.uint64]] = []
+    for word in words:
+        if isinstance(word, int):
+            continue
+        varies = int(np.bitwise_or.reduce(word ^ word[0]))
+        if not varies:
+            continue
+        if size.bit_length() + varies.bit_count() > 62:
+            wide.append(word)
+            continue
+        bit = 0
+        while varies >> bit:
+            if varies >> bit & 1:
+                packed = packed << 1 | (word >> np.uint64(bit) & np.uint64(1)).astype(np.int64)
+                size <<= 1
+            bit += 1
+    if wide:
+        table = np.column_stack([packed.view(np.uint64), *wide])
+        _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
+        return inverse.reshape(-1).astype(np.intp), first
+    groups, combination = _distinct(packed, size)
+    first = np.empty(len(groups), np.intp)
+    first[combination[::-1]] = np.arange(n - 1, -1, -1)
+    return combination, first
+
+
+def _ints(words: dict[int, npt.NDArray[np.uint64] | int], rows: npt.NDArray[np.intp]) -> list[int]:
+    """The words of some rows as one integer each."""
+    found = [0] * len(rows)
+    for number, word in words.items():
+        if isinstance(word, int):
+            if word:
+                found = [value | word << 64 * number for value in found]
+        else:
+            found = [value | part << 64 * number for value, part in zip(found, word[rows].tolist(), strict=True)]
+    return found

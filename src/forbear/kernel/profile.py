@@ -1,0 +1,571 @@
+"""The rules in force for one combination of selecting inputs, merged once.
+
+A profile covers some four hundred days. Windows are sorted closed intervals in UTC over all
+of them (`Element`), each with what lifts it. Everything else is cut at every day a text
+begins or ends into segments; a segment's `Plan` holds clauses over atoms: facts that are
+true, false or not known of a row (`forbear.kernel.atoms`). A plan judges one combination of
+atoms with a few integer operations and remembers it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from forbear.core.codes import Code, Cure, Verdict
+from forbear.core.instants import DAY, FOREVER_AT
+from forbear.core.words import Channel, Purpose, Word, mask
+from forbear.kernel.facts import Flag, Selector
+from forbear.kernel.zones import EMPTY, Ints, Pieces, Spans, open_spans, outside, pieces, union
+from forbear.rulebook.model import (
+    ALWAYS,
+    NEVER,
+    AnyOf,
+    Calendar,
+    CapCondition,
+    Condition,
+    ConsentCondition,
+    FlagCondition,
+    Rule,
+    Rulebook,
+    Selection,
+    SelectorCondition,
+    Value,
+)
+
+HORIZON_DAYS = 370
+BUCKET_DAYS = 32
+NEVER_KNOWN = 63  # an atom that is neither true nor false: an input nobody stated
+_ALL_PURPOSES = mask(Purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class AtomKey:
+    """A condition in its context: which channel and which purposes a consent must cover, whose days count."""
+
+    condition: Condition
+    channel: int
+    purposes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction:
+    """True where all of `true` are true and all of `false` are false."""
+
+    true: int
+    false: int
+
+    def holds(self, true: int, false: int) -> bool:
+        return true & self.true == self.true and false & self.false == self.false
+
+    def fails(self, true: int, false: int) -> bool:
+        return bool(false & self.true or true & self.false)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One thing a rule demands: some conjunction holds. Else `fail`, or UNKNOWN while a fact is missing."""
+
+    rule: int
+    any_of: tuple[Conjunction, ...]
+    fail: Code
+    cap: int = -1  # the atom of the cap that this clause is, or -1
+
+    def code(self, true: int, false: int) -> Code:
+        for conjunction in self.any_of:
+            if conjunction.holds(true, false):
+                return Code.SATISFIED
+        if self.cap >= 0:  # waiting cures a reached cap, whatever else is not known
+            return Code.NOT_NOW if false >> self.cap & 1 else Code.UNKNOWN
+        for conjunction in self.any_of:
+            if not conjunction.fails(true, false):
+                return Code.UNKNOWN
+        return self.fail
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """When one text of a window rule is closed, over the whole horizon and every zone it looks at."""
+
+    rule: int
+    closed: Spans
+    unless: tuple[Conjunction, ...]
+
+    def lifted(self, true: int, false: int) -> bool:
+        return any(conjunction.holds(true, false) for conjunction in self.unless)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out, for every row with the same profile, moment and atoms."""
+
+    code: Code
+    verdict: Verdict
+    cure: Cure | None
+    rules: tuple[str, ...]
+    obligations: tuple[str, ...]
+    shadow: tuple[str, ...]  # rules that would have been stricter, were they enforced
+
+
+@dataclass(slots=True)
+class Plan:
+    """All but the windows, between two moments at which a text begins or ends."""
+
+    start: int
+    end: int
+    clauses: tuple[Clause, ...]
+    static: tuple[tuple[int, Code], ...]  # rules whose word is settled by the selecting inputs
+    active: frozenset[int]  # every rule that applies here, windows included
+    obligations: tuple[str, ...]
+    atoms: tuple[int, ...]  # atoms beyond the flags that some clause or window reads
+    true_bits: int  # which bits of the words matter at all
+    capped: bool
+    judged: dict[tuple[int, int, int], tuple[Code, tuple[int, ...]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Profile:
+    places: tuple[str, ...]  # zone names of every candidate place
+    pieces: tuple[Pieces, ...]
+    start: int
+    end: int
+    elements: tuple[Element, ...]
+    plans: tuple[Plan, ...]
+    starts: Ints  # of the plans
+    unions: dict[int, Spans] = field(default_factory=dict)
+    slots: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
+
+    def plan(self, at: int) -> int:
+        return max(int(np.searchsorted(self.starts, at, side="right")) - 1, 0)
+
+    def slot(self, at: int) -> tuple[int, int, int, int]:
+        """(plan, closed windows as bits, earliest local day, latest local day) at a moment."""
+        known = self.slots.get(at)
+        if known is None:
+            closed = 0
+            for index, element in enumerate(self.elements):
+                if element.closed.holds(at):
+                    closed |= 1 << index
+            days = [(at + int(zone.offset(at))) // DAY for zone in self.pieces]
+            known = (self.plan(at), closed, min(days), max(days))
+            if len(self.slots) > 64:
+                self.slots.clear()
+            self.slots[at] = known
+        return known
+
+    def closed(self, elements: int) -> Spans:
+        """When any of the windows in `elements` (bits) is closed."""
+        found = self.unions.get(elements)
+        if found is None:
+            those = [element.closed for index, element in enumerate(self.elements) if elements >> index & 1]
+            if those:
+                found = union(np.concatenate([s.starts for s in those]), np.concatenate([s.ends for s in those]))
+            else:
+                found = EMPTY
+            self.unions[elements] = found
+        return found
+
+    def unlifted(self, true: int, false: int) -> int:
+        """The windows that nothing lifts, as bits."""
+        bits = 0
+        for index, element in enumerate(self.elements):
+            if not element.lifted(true, false):
+                bits |= 1 << index
+        return bits
+
+    def next_plan(self, at: int) -> int:
+        """The moment the next plan begins, FOREVER_AT if none does."""
+        plan = self.plans[self.plan(at)]
+        return plan.end if plan.end < self.end else FOREVER_AT
+
+
+class Compiler:
+    """Turns selecting inputs into profiles. Holds what profiles share: atoms, windows by zone."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self.rulebook = rulebook
+        self.ids: list[str] = [rule.id for rule in rulebook.rules]
+        self.shadow: set[int] = {index for index, rule in enumerate(rulebook.rules) if rule.shadow}
+        self.atom_ids: dict[AtomKey, int] = {}
+        self.atom_keys: list[AtomKey] = []
+        self._index = {rule_id: index for index, rule_id in enumerate(self.ids)}
+        self._windows: dict[object, Spans] = {}
+
+    def rule_index(self, rule_id: str) -> int:
+        """The number of a rule, made for those that are no file (coverage)."""
+        found = self._index.get(rule_id)
+        if found is None:
+            found = self._index[rule_id] = len(self.ids)
+            self.ids.append(rule_id)
+        return found
+
+    def compile(self, selector: Selector, promotional: bool, bucket: int) -> Profile:
+        """`bucket`: the horizon begins two days before this day. `promotional`: it may be marketing as well."""
+        purposes = selector.purpose.bit | (Purpose.MARKETING.bit if promotional else 0)
+        first_day, last_day = bucket - 2, bucket + BUCKET_DAYS + HORIZON_DAYS + 4
+        first_year, last_year = 1970 + int((first_day - 2) / 365.2425), 1970 + int((last_day + 2) / 365.2425) + 1
+        zone_names = tuple(sorted({place.zone for place in selector.places}))
+        zones = tuple(pieces(name, first_year, last_year) for name in zone_names)
+        start, end = first_day * DAY, last_day * DAY
+        elements: list[Element] = []
+        found: list[tuple[int, Value, int]] = []  # (rule, text, purposes it is about), windows apart
+        present: list[tuple[int, Value, int]] = []
+        for index, rule in enumerate(self.rulebook.rules):
+            matched = self._matched(rule, selector, purposes)
+            if matched is None:
+                continue
+            places, needed = matched
+            for value in rule.values:
+                present.append((index, value, needed))
+                if rule.check == "within_hours":
+                    rule_zones = [n for n in zone_names if n in places]
+                    closed = self._closed(rule, value, rule_zones, selector, first_year, last_year, first_day, last_day)
+                    if len(closed.starts):
+                        elements.append(Element(index, closed, self._unless(value, selector, needed)))
+                else:
+                    found.append((index, value, needed))
+        cuts = {start, end}
+        for _, value, _ in present:
+            for zone in zones:
+                if value.from_day != ALWAYS and not value.undated:
+                    cuts.add(zone.start_of_day(value.from_day))
+                if value.to_day != NEVER:
+                    cuts.add(zone.start_of_day(value.to_day + 1))
+        edges = sorted(cut for cut in cuts if start <= cut <= end)
+        static = self._coverage(selector, purposes)
+        plans = []
+        for begin, finish in pairwise(edges):
+            days = [(begin + int(zone.offset(begin))) // DAY for zone in zones]
+            plans.append(self._plan(begin, finish, days, found, present, elements, static, selector))
+        return Profile(
+            zone_names,
+            zones,
+            start,
+            end,
+            tuple(elements),
+            tuple(plans),
+            np.array([plan.start for plan in plans], dtype=np.int64),
+        )
+
+    # which rules
+
+    def _matched(self, rule: Rule, selector: Selector, purposes: int) -> tuple[set[str], int] | None:
+        """The zones of the places the rule is about, and the purposes; None where it does not apply."""
+        selection = rule.applies
+        needed = purposes & selection.purpose if selection.purpose else purposes
+        if not needed or not _selects(selection, selector):
+            return None
+        for exempt in rule.exempt:
+            if _exempts(exempt, selector, purposes):
+                return None
+        zones = {
+            place.zone
+            for place in selector.places
+            if (not selection.places or place.region in selection.places or place.country in selection.places)
+            and (not selection.alert or _alerted(place.region, selector))
+        }
+        return (zones, needed) if zones else None
+
+    def _coverage(self, selector: Selector, purposes: int) -> tuple[tuple[int, Code], ...]:
+        """Per candidate region: was the law for this channel and each purpose read?"""
+        words: list[tuple[int, Code]] = []
+        missing: list[str] = []
+        for region in sorted({place.region for place in selector.places}):
+            country = region[:2]
+            read = 0
+            for entry in self.rulebook.coverage:
+                if (
+                    (region in entry.places or country in entry.places)
+                    and entry.channels & selector.channel.bit
+                    and (
+                        not entry.recipients
+                        or (selector.recipient_kind is not None and entry.recipients & selector.recipient_kind.bit)
+                    )
+                ):
+                    read |= entry.purposes
+            if purposes & ~read:
+                missing.append(region)
+            else:
+                words.append((self.rule_index(f"coverage.{region.lower()}"), Code.SATISFIED))
+        if len(missing) > 3:
+            words.append((self.rule_index("coverage.place"), Code.UNKNOWN))
+        else:
+            words.extend((self.rule_index(f"coverage.{region.lower()}"), Code.UNKNOWN) for region in missing)
+        return tuple(words)
+
+    # windows
+
+    def _closed(
+        self,
+        rule: Rule,
+        value: Value,
+        zone_names: Iterable[str],
+        selector: Selector,
+        first_year: int,
+        last_year: int,
+        first_day: int,
+        last_day: int,
+    ) -> Spans:
+        drop_substitutes = dict(selector.policy).get("close_substitute_holidays", True) is False
+        starts: list[Ints] = []
+        ends: list[Ints] = []
+        for name in zone_names:
+            for clock in value.clocks:
+                by = name if clock == "local" else clock
+                key = (rule.id, value.from_day, value.to_day, name, by, drop_substitutes, first_day, last_day)
+                spans = self._windows.get(key)
+                if spans is None:
+                    home = pieces(name, first_year, last_year)
+                    calendars = tuple(self.rulebook.calendars[c] for c in value.closed_on)
+                    closed = _holidays(calendars, drop_substitutes, first_day, last_day)
+                    assert value.hours is not None
+                    opened = open_spans(
+                        pieces(by, first_year, last_year), value.hours, closed, first_day - 1, last_day + 1
+                    )
+                    begin = first_day * DAY if value.from_day == ALWAYS else home.start_of_day(value.from_day)
+                    finish = last_day * DAY if value.to_day == NEVER else home.start_of_day(value.to_day + 1)
+                    spans = outside(opened, max(begin, first_day * DAY), min(finish, last_day * DAY))
+                    if len(self._windows) > 4096:
+                        self._windows.clear()
+                    self._windows[key] = spans
+                starts.append(spans.starts)
+                ends.append(spans.ends)
+        return union(np.concatenate(starts), np.concatenate(ends)) if starts else EMPTY
+
+    # clauses
+
+    def _plan(
+        self,
+        begin: int,
+        finish: int,
+        days: list[int],
+        found: list[tuple[int, Value, int]],
+        present: list[tuple[int, Value, int]],
+        elements: list[Element],
+        static: tuple[tuple[int, Code], ...],
+        selector: Selector,
+    ) -> Plan:
+        def in_force(value: Value) -> bool:
+            return any(value.from_day <= day <= value.to_day for day in days)
+
+        clauses: list[Clause] = []
+        settled = list(static)
+        obligations: list[str] = []
+        capped = False
+        for index, value, needed in found:
+            if not in_force(value):
+                continue
+            rule = self.rulebook.rules[index]
+            if rule.check == "owes":
+                if rule.shadow:
+                    continue
+                obligations.extend(word for word in value.obligations if word not in obligations)
+                settled.append((index, Code.SATISFIED))
+                continue
+            unless = self._unless(value, selector, needed)
+            if rule.check == "requires":
+                clauses.append(Clause(index, self._any_of(value.any_of, selector, needed) + unless, rule.on_fail))
+            elif rule.check == "forbidden":
+                clauses.append(Clause(index, unless, rule.on_fail))
+            elif rule.check == "not_listed":
+                assert value.listed is not None
+                listed = self._any_of(((value.listed,),), selector, needed)
+                clauses.append(Clause(index, listed + unless, rule.on_fail))
+                if value.fresh is not None:
+                    fresh = self._any_of(((value.fresh,),), selector, needed)
+                    clauses.append(Clause(index, fresh + unless, Code.UNKNOWN))
+            else:
+                assert value.cap is not None
+                cap = self.atom(value.cap, selector, needed)
+                clauses.append(Clause(index, (Conjunction(1 << cap, 0), *unless), Code.NOT_NOW, cap))
+                capped = True
+        bits = 0
+        for clause in clauses:
+            for conjunction in clause.any_of:
+                bits |= conjunction.true | conjunction.false
+        for element in elements:
+            for conjunction in element.unless:
+                bits |= conjunction.true | conjunction.false
+        atoms = tuple(index for index in range(64, bits.bit_length()) if bits >> index & 1)
+        active = frozenset([index for index, value, _ in present if in_force(value)] + [index for index, _ in static])
+        return Plan(
+            begin, finish, tuple(clauses), tuple(settled), active, tuple(sorted(obligations)), atoms, bits, capped
+        )
+
+    def atom(self, condition: Condition, selector: Selector, purposes: int) -> int:
+        """The bit of a condition. Flags have theirs; the others are numbered as they come, from 64."""
+        if isinstance(condition, FlagCondition):
+            return int(Flag[condition.flag.upper()])
+        if isinstance(condition, ConsentCondition):
+            key = AtomKey(condition, selector.channel.bit, purposes)
+        elif isinstance(condition, CapCondition):
+            key = AtomKey(condition, selector.channel.bit, 0)
+        else:
+            key = AtomKey(condition, selector.channel.bit, 0)
+        found = self.atom_ids.get(key)
+        if found is None:
+            found = self.atom_ids[key] = 64 + len(self.atom_keys)
+            self.atom_keys.append(key)
+        return found
+
+    def _unless(self, value: Value, selector: Selector, purposes: int) -> tuple[Conjunction, ...]:
+        return self._any_of(value.unless, selector, purposes)
+
+    def _any_of(self, alternatives: AnyOf, selector: Selector, purposes: int) -> tuple[Conjunction, ...]:
+        found: list[Conjunction] = []
+        for alternative in alternatives:
+            true = false = 0
+            possible = True
+            for condition in alternative:
+                if isinstance(condition, SelectorCondition):
+                    known = _settled(condition, selector)
+                    if known is False:
+                        possible = False
+                        break
+                    if known is None:
+                        true |= 1 << NEVER_KNOWN
+                elif isinstance(condition, FlagCondition) and not condition.value:
+                    false |= 1 << self.atom(condition, selector, purposes)
+                else:
+                    true |= 1 << self.atom(condition, selector, purposes)
+            if possible:
+                found.append(Conjunction(true, false))
+        return tuple(found)
+
+
+def judge_plan(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true: int, false: int) -> Judged:
+    """The worst code and the rules that gave it, shadow rules apart; remembered per combination of atoms."""
+    key = (closed, true & plan.true_bits, false & plan.true_bits)
+    known = plan.judged.get(key)
+    if known is None:
+        worst, by = Code.SILENT, set[int]()
+        for index, code in words(compiler, profile, plan, closed, true, false):
+            if index in compiler.shadow:
+                continue
+            if code > worst:
+                worst, by = code, {index}
+            elif code == worst:
+                by.add(index)
+        known = (worst, tuple(sorted(by)) if worst > Code.SATISFIED else ())
+        if len(plan.judged) > 65536:
+            plan.judged.clear()
+        plan.judged[key] = known
+    return known
+
+
+Judged = tuple[Code, tuple[int, ...]]
+
+
+def words(
+    compiler: Compiler, profile: Profile, plan: Plan, closed: int, true: int, false: int
+) -> Iterable[tuple[int, Code]]:
+    """(rule, code) of every clause, window and settled word. A rule may speak more than once; the worst counts."""
+    yield from plan.static
+    for clause in plan.clauses:
+        yield clause.rule, clause.code(true, false)
+    for index, element in enumerate(profile.elements):
+        if closed >> index & 1:
+            yield element.rule, Code.SATISFIED if element.lifted(true, false) else Code.NOT_NOW
+    for rule in plan.active:
+        yield rule, Code.SATISFIED
+
+
+def _selects(selection: Selection, selector: Selector) -> bool:
+    """Could the rule be about this contact? What is not known is possible."""
+    if selection.channel and not selection.channel & selector.channel.bit:
+        return False
+    if selection.mode and selector.channel is Channel.VOICE and not _may(selection.mode, selector.mode):
+        return False
+    if selection.mode and selector.channel is not Channel.VOICE and not selection.channel & ~Channel.VOICE.bit:
+        return False
+    if not _may(selection.recipient, selector.recipient_kind) or not _may(selection.sender, selector.sender_kind):
+        return False
+    if not _may(selection.line_type, selector.line_type):
+        return False
+    if selection.sender_country and selector.sender_country not in (None, *selection.sender_country):
+        return False
+    if selection.sector and selector.sector not in selection.sector:  # a sector is stated where it has a rule
+        return False
+    policy = dict(selector.policy)
+    return all(policy.get(name, value) == value for name, value in selection.policy)
+
+
+def _exempts(selection: Selection, selector: Selector, purposes: int) -> bool:
+    """Is the contact surely of this kind? What is not known is not."""
+
+    def sure(bits: int, word: Word | None) -> bool:
+        return not bits or (word is not None and bool(bits & word.bit))
+
+    if selection.places and not all(
+        place.region in selection.places or place.country in selection.places for place in selector.places
+    ):
+        return False
+    if selection.mode and selector.channel is not Channel.VOICE:
+        return False
+    return (
+        sure(selection.channel, selector.channel)
+        and sure(selection.mode, selector.mode)
+        and (not selection.purpose or not purposes & ~selection.purpose)
+        and sure(selection.recipient, selector.recipient_kind)
+        and sure(selection.sender, selector.sender_kind)
+        and sure(selection.line_type, selector.line_type)
+        and (not selection.sender_country or selector.sender_country in selection.sender_country)
+        and (not selection.sector or selector.sector in selection.sector)
+        and all(dict(selector.policy).get(name) == value for name, value in selection.policy)
+    )
+
+
+def _may(bits: int, word: Word | None) -> bool:
+    return not bits or word is None or bool(bits & word.bit)
+
+
+def _settled(condition: SelectorCondition, selector: Selector) -> bool | None:
+    """True, False or not known."""
+    answer: bool | None = True
+    pairs: tuple[tuple[int, Word | None], ...] = (
+        (condition.recipient, selector.recipient_kind),
+        (condition.sender, selector.sender_kind),
+        (condition.mode, selector.mode),
+        (condition.line_type, selector.line_type),
+    )
+    for bits, word in pairs:
+        if bits and word is not None and not bits & word.bit:
+            return False
+        if bits and word is None:
+            answer = None
+    if condition.sector:
+        if selector.sector is None:
+            answer = None
+        elif selector.sector not in condition.sector:
+            return False
+    return answer
+
+
+def _alerted(region: str, selector: Selector) -> bool:
+    """Is an emergency declared where the person may be? A county that is not known may be the one."""
+    for alert in selector.alerts:
+        place, _, county = alert.partition(":")
+        here = place in (region, region[:2])
+        if here and (not county or selector.county is None or _plain(county) == _plain(selector.county)):
+            return True
+    return False
+
+
+def _plain(county: str) -> str:
+    return re.sub(r"\s+(county|parish)$", "", county.strip().casefold())
+
+
+def _holidays(
+    calendars: tuple[Calendar, ...], drop_substitutes: bool, first_day: int, last_day: int
+) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """Closed days; a day the calendar does not reach is closed, since nobody knows."""
+    days: set[int] = set()
+    for calendar in calendars:
+        days.update(h.day for h in calendar.days if not (drop_substitutes and h.substitute))
+        days.update(range(first_day - 2, calendar.from_day))
+        days.update(range(calendar.through_day + 1, last_day + 3))
+    return np.array(sorted(days), dtype=np.int32)

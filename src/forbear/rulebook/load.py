@@ -1,0 +1,513 @@
+"""The rulebook from its files: what is written badly does not load, and says where.
+
+`load` takes bytes by name, so it needs no disk; `shipped` reads the rules that come with
+the package. A rule without a citation, with an unknown key or with two texts for one day is
+refused. The worked examples are run by `forbear.kernel.lint`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from forbear.core.codes import Code
+from forbear.core.errors import BadInput
+from forbear.core.words import (
+    Channel,
+    ConsentCover,
+    ConsentLevel,
+    LineType,
+    Mode,
+    OptOutScope,
+    Purpose,
+    RecipientKind,
+    RelationshipKind,
+    SenderKind,
+    mask,
+)
+from forbear.rulebook.model import (
+    ALWAYS,
+    NEVER,
+    AbandonmentCondition,
+    AnyOf,
+    Calendar,
+    CallerCondition,
+    CapCondition,
+    Citation,
+    Condition,
+    ConfirmationCondition,
+    ConsentCondition,
+    Coverage,
+    Example,
+    FlagCondition,
+    FreshCondition,
+    Holiday,
+    Hours,
+    ListedCondition,
+    OptOutCondition,
+    RelationshipCondition,
+    Rule,
+    Rulebook,
+    Selection,
+    SelectorCondition,
+    Value,
+)
+from forbear.rulebook.read import Table, all_of, parse
+
+CHECKS = ("requires", "forbidden", "not_listed", "within_hours", "max_attempts", "wait_after", "owes")
+CONFIDENCES = ("high", "medium", "low", "policy")
+FLAGS = (
+    "identifies_sender",
+    "postal_address",
+    "subject_accurate",
+    "header_accurate",
+    "promotional",
+    "identified_as_ad",
+    "opt_out_offered",
+    "opt_out_reply",
+    "opt_out_url",
+    "opt_out_key_press",
+    "opt_out_requires_login",
+    "ai_disclosed",
+    "sender_ftc",
+    "sender_id_registered",
+    "gave_number",
+    "carrier_block",
+    "live_agent_guaranteed",
+    "standing",
+    "suppressed",
+    "address_understood",
+)
+EVENTS = ("answered", "conversation", "abandoned", "refused")
+OBLIGATIONS = (
+    "identify_caller",
+    "identify_sender",
+    "callback_number",
+    "opt_out_text",
+    "unsubscribe_header",
+    "postal_address",
+    "play_opt_out_prompt",
+    "show_caller_id",
+    "disclose_ai",
+    "end_call_when_asked",
+    "state_purpose",
+)
+_LEVELS = {
+    "any": mask(ConsentLevel),
+    "any_express": mask((ConsentLevel.EXPRESS, ConsentLevel.EXPRESS_ORAL, ConsentLevel.EXPRESS_WRITTEN)),
+}
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SPANS = {"mon_fri": range(5), "mon_sat": range(6), "sat_sun": range(5, 7), "every_day": range(7)}
+_ID = re.compile(r"^[a-z]{2,5}(\.[a-z0-9_]+)+$")
+_PLACE = re.compile(r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
+_WINDOW = re.compile(r"^(\d\d):(\d\d)-(\d\d):(\d\d)$")
+_CLOCK = re.compile(r"^(local|[+-]\d\d:\d\d)$")
+
+
+def load(files: Mapping[str, bytes]) -> Rulebook:
+    """`files`: bytes by relative name; `*.toml` rules, `calendars/*.toml`, `coverage.toml`. Raises `BadInput`."""
+    rules: list[Rule] = []
+    calendars: dict[str, Calendar] = {}
+    coverage: tuple[Coverage, ...] = ()
+    for name in sorted(files):
+        if not name.endswith(".toml"):
+            continue
+        if name.rsplit("/", 1)[-1] == "coverage.toml":
+            coverage += _coverage(name, files[name])
+        elif "calendars/" in name:
+            calendar = _calendar(name, files[name])
+            if calendar.id in calendars:
+                raise BadInput(f"the calendar `{calendar.id}` stands in another file too", file=name, key="id")
+            calendars[calendar.id] = calendar
+        else:
+            rules.append(_rule(name, files[name]))
+    ids: dict[str, str] = {}
+    for rule in rules:
+        if rule.id in ids:
+            raise BadInput(f"the id `{rule.id}` stands in {ids[rule.id]} too", file=rule.file, key="id")
+        ids[rule.id] = rule.file
+        for value in rule.values:
+            for named in value.closed_on:
+                if named not in calendars:
+                    raise BadInput(f"no calendar `{named}`", file=rule.file, key="closed_on", todo="write it first")
+    return Rulebook(tuple(rules), coverage, calendars, digest(files))
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """`sha256:` over each file's name, length and bytes, in order of names."""
+    whole = hashlib.sha256()
+    for name in sorted(files):
+        if name.endswith(".toml"):
+            whole.update(f"{name}\0{len(files[name])}\0".encode())
+            whole.update(files[name])
+    return "sha256:" + whole.hexdigest()
+
+
+@cache
+def shipped() -> Rulebook:
+    """The rules that come with the package."""
+    return load(shipped_files())
+
+
+def shipped_files() -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+
+    def walk(folder: Traversable, prefix: str) -> None:
+        for item in folder.iterdir():
+            if item.is_dir():
+                walk(item, f"{prefix}{item.name}/")
+            elif item.name.endswith(".toml"):
+                files[prefix + item.name] = item.read_bytes()
+
+    walk(resources.files("forbear.rulebook"), "")
+    return files
+
+
+def _rule(name: str, content: bytes) -> Rule:
+    document, lines = parse(name, content)
+    top = Table(document, file=name, lines=lines)
+    rule_id = top.text("id")
+    if not _ID.match(rule_id):
+        top.fail(f"`{rule_id}` is no rule id", "id", todo="write it as us.fl.calling_hours")
+    title = top.text("title")
+    check = top.text("check", one_of=CHECKS)
+    on_fail = Code[
+        top.text("on_fail", required=check != "owes", one_of=("NOT_NOW", "UNKNOWN", "FORBIDDEN")) or "UNKNOWN"
+    ]
+    timed = check in ("within_hours", "max_attempts", "wait_after")
+    if check != "owes" and timed != (on_fail is Code.NOT_NOW):
+        top.fail(f"a `{check}` rule {'says' if timed else 'never says'} NOT_NOW", "on_fail")
+    confidence = top.text("confidence", one_of=CONFIDENCES)
+    note = top.text("note", required=False)
+    state = top.text("state", required=False, one_of=("shadow", "enforced")) or "enforced"
+    applies = _selection(top.table("applies"))
+    exempt = tuple(_selection(table) for table in top.tables("exempt"))
+    shared = _any_of(top, "unless")
+    cites = tuple(_cite(table) for table in top.tables("cite"))
+    if not cites:
+        top.fail("no `cite`", todo="every rule states one")
+    values = tuple(_value(table, check, shared) for table in top.tables("value"))
+    if not values:
+        top.fail("no `value`", todo="state the text in force, with `from` where the day is known")
+    _no_overlap(name, lines, values)
+    base = top.table("base").left()
+    examples = tuple(_example(table) for table in top.tables("example"))
+    top.done()
+    return Rule(
+        rule_id,
+        title,
+        name,
+        check,
+        on_fail,
+        applies,
+        exempt,
+        values,
+        cites,
+        confidence,
+        note,
+        state == "shadow",
+        base,
+        examples,
+    )
+
+
+def _no_overlap(name: str, lines: Mapping[tuple[str, int, str], int], values: tuple[Value, ...]) -> None:
+    dated = sorted(((v.from_day, v.to_day, i) for i, v in enumerate(values) if not v.undated))
+    for (_, end, _), (start, _, index) in itertools.pairwise(dated):
+        if start <= end:
+            raise BadInput(
+                "two values are in force on one day",
+                file=name,
+                line=lines.get(("value", index, "from")) or lines.get(("value", index, "")),
+                key="value.from",
+                todo="end the one before with `to`",
+            )
+
+
+def _selection(table: Table) -> Selection:
+    places = table.texts("places")
+    for place in places:
+        if not _PLACE.match(place):
+            table.fail(f"`{place}` is neither a country (US) nor a region (US-FL)", "places")
+    policy = table.table("policy").left()
+    for key, value in policy.items():
+        if not isinstance(value, bool | str):
+            table.fail("must be true, false or a word", f"policy.{key}")
+    selection = Selection(
+        places=places,
+        channel=table.mask("channel", Channel),
+        mode=table.mask("mode", Mode),
+        purpose=table.mask("purpose", Purpose),
+        recipient=table.mask("recipient", RecipientKind),
+        sender=table.mask("sender", SenderKind),
+        sender_country=table.texts("sender_country"),
+        sector=table.texts("sector"),
+        line_type=table.mask("line_type", LineType),
+        alert=table.truth("alert"),
+        policy=tuple(sorted(policy.items())),
+    )
+    table.done()
+    return selection
+
+
+def _cite(table: Table) -> Citation:
+    seen = table.day("seen")
+    if seen is None:
+        table.fail("no `seen`", todo="state the day the text was read")
+    citation = Citation(
+        table.text("title"),
+        seen,
+        table.text("url", required=False) or None,
+        table.text("quote", required=False) or None,
+    )
+    table.done()
+    return citation
+
+
+def _example(table: Table) -> Example:
+    line = table.line() or 0
+    facts = table.any("facts") or {}
+    if not isinstance(facts, dict):
+        table.fail("must be a table of dotted keys", "facts")
+    want = Code[table.text("want", one_of=tuple(code.name for code in Code))]
+    example = Example(table.text("when"), facts, want, line)
+    table.done()
+    return example
+
+
+def _value(table: Table, check: str, shared: AnyOf) -> Value:
+    undated = False
+    from_day: int | None
+    if table.has("from"):
+        start = table.any("from")
+        if start == "unknown":
+            undated, from_day = True, ALWAYS
+        else:
+            from_day = Table(
+                {"from": start}, file=table._file, lines=table._lines, name="value", index=table._index
+            ).day("from")
+    else:
+        from_day = None
+    to_day = table.day("to")
+    unless = shared + _any_of(table, "unless")
+    any_of: AnyOf = ()
+    hours: Hours | None = None
+    clocks: tuple[str, ...] = ("local",)
+    closed_on: tuple[str, ...] = ()
+    cap: CapCondition | None = None
+    listed: ListedCondition | None = None
+    fresh: FreshCondition | None = None
+    obligations: tuple[str, ...] = ()
+    if check == "requires":
+        any_of = _any_of(table, "any_of")
+        if not any_of:
+            table.fail("no `any_of`", todo="say what is required")
+    elif check == "within_hours":
+        hours = _hours(table.table("hours"), table)
+        clocks = table.texts("clocks") or ("local",)
+        for clock in clocks:
+            if not _CLOCK.match(clock):
+                table.fail(f"`{clock}` is neither local nor an offset (-06:00)", "clocks")
+        closed_on = table.texts("closed_on")
+    elif check in ("max_attempts", "wait_after"):
+        attempts = table.number("attempts", required=True) if check == "max_attempts" else 1
+        only = table.texts("after" if check == "wait_after" else "only")
+        if check == "wait_after" and not only:
+            table.fail("no `after`", todo=f"say after what: {', '.join(EVENTS)}")
+        for event in only:
+            if event not in EVENTS:
+                table.fail(f"`{event}` is none of {', '.join(EVENTS)}", "after" if check == "wait_after" else "only")
+        same = table.text("same", required=False, one_of=("subject", "debt")) or None
+        modes, channels, purposes = (
+            table.mask("modes", Mode),
+            table.mask("channels", Channel),
+            table.mask("purposes", Purpose),
+        )
+        span_hours, span_days = table.number("hours"), table.number("days")
+        if (span_hours is None) == (span_days is None):
+            table.fail("needs either `hours` (rolling) or `days` (calendar days)")
+        assert attempts is not None
+        cap = CapCondition(attempts, span_hours, span_days, same, only, modes, channels, purposes)
+    elif check == "not_listed":
+        registry = table.text("registry")
+        listed = ListedCondition(registry, table.number("binds_after_days"))
+        days, editions = table.number("fresh_days"), table.texts("editions")
+        if days is not None or editions:
+            fresh = FreshCondition(registry, days, editions)
+    elif check == "owes":
+        obligations = table.texts("obligations")
+        for word in obligations:
+            if word not in OBLIGATIONS:
+                table.fail(f"`{word}` is none of {', '.join(OBLIGATIONS)}", "obligations")
+        if not obligations:
+            table.fail("no `obligations`")
+    table.done()
+    return Value(
+        ALWAYS if from_day is None else from_day,
+        NEVER if to_day is None else to_day,
+        undated,
+        unless,
+        any_of,
+        hours,
+        clocks,
+        closed_on,
+        cap,
+        listed,
+        fresh,
+        obligations,
+    )
+
+
+def _hours(table: Table, value: Table) -> Hours:
+    week: list[tuple[tuple[int, int], ...] | None] = [None] * 7
+    for key, windows in table.left().items():
+        days = _SPANS.get(key) or ((_DAYS.index(key),) if key in _DAYS else None)
+        if days is None:
+            value.fail(f"unknown day `{key}`", "hours", todo=f"use {', '.join((*_DAYS, *_SPANS))}")
+        if not isinstance(windows, list):
+            value.fail('must be a list of "HH:MM-HH:MM"', f"hours.{key}")
+        spans: list[tuple[int, int]] = []
+        for window in windows:
+            match = _WINDOW.match(window) if isinstance(window, str) else None
+            if not match:
+                value.fail(f"`{window}` is no window", f"hours.{key}", todo='write it as "08:00-21:00"')
+            h1, m1, h2, m2 = (int(part) for part in match.groups())
+            start, end = h1 * 60 + m1, h2 * 60 + m2
+            if m1 > 59 or m2 > 59 or not start < end <= 1440 or (spans and start < spans[-1][1]):
+                value.fail(f"`{window}` is empty, too long or out of order", f"hours.{key}")
+            spans.append((start, end))
+        for day in days:
+            if week[day] is not None and key in _SPANS:
+                value.fail(f"`{_DAYS[day]}` is given twice", f"hours.{key}", todo="put the single day after the span")
+            week[day] = tuple(spans)
+    if any(day is None for day in week):
+        missing = ", ".join(name for name, day in zip(_DAYS, week, strict=True) if day is None)
+        value.fail(f"no hours for {missing}", "hours", todo="write an empty list for a closed day")
+    return tuple(day for day in week if day is not None)
+
+
+def _any_of(table: Table, key: str) -> AnyOf:
+    alternatives: list[tuple[Condition, ...]] = []
+    for item in table.tables(key):
+        if item.has("all"):
+            alternatives.append(tuple(_condition(part) for part in item.tables("all")))
+            item.done()
+        else:
+            alternatives.append((_condition(item),))
+    return tuple(alternatives)
+
+
+def _condition(table: Table) -> Condition:
+    condition: Condition
+    if table.has("consent"):
+        condition = ConsentCondition(
+            levels=table.mask("consent", ConsentLevel, _LEVELS),
+            covers=table.mask("covers", ConsentCover),
+            evidence=table.truth("evidence"),
+            names_seller=table.truth("names_seller"),
+            period_stated=table.truth("period_stated"),
+            lapses_months=table.number("lapses_months"),
+            at_most_months=table.number("at_most_months"),
+            at_most_days=table.number("at_most_days"),
+            after_refusal=table.truth("after_refusal"),
+        )
+    elif table.has("relationship"):
+        condition = RelationshipCondition(
+            kinds=table.mask("relationship", RelationshipKind, {"any": all_of(RelationshipKind)}),
+            days=table.number("days"),
+            months=table.number("months"),
+            related=table.truth("related"),
+            ongoing=table.truth("ongoing"),
+        )
+    elif table.has("flag"):
+        condition = FlagCondition(table.text("flag", one_of=FLAGS), table.truth("is", True))
+    elif table.has("caller_prefix") or table.has("caller_kind"):
+        kinds = table.texts("caller_kind")
+        for kind in kinds:
+            if kind not in ("number", "alphanumeric", "email"):
+                table.fail(f"`{kind}` is none of number, alphanumeric, email", "caller_kind")
+        condition = CallerCondition(table.texts("caller_prefix"), kinds, table.truth("not"))
+    elif table.has("no_opt_out"):
+        joined = table.any("joined") or []
+        condition = OptOutCondition(
+            scopes=table.mask("no_opt_out", OptOutScope),
+            joined=tuple(
+                Table({"j": group}, file=table._file, lines=table._lines).mask("j", Channel) for group in joined
+            ),
+            lifted_by_levels=table.mask("lifted_by", ConsentLevel, _LEVELS),
+        )
+    elif table.has("abandoned_percent"):
+        condition = AbandonmentCondition(
+            table.number("abandoned_percent", required=True) or 0, table.number("window_days", required=True) or 0
+        )
+    elif table.has("confirmation_within_minutes"):
+        condition = ConfirmationCondition(
+            table.number("confirmation_within_minutes", required=True) or 0, table.number("at_most", required=True) or 0
+        )
+    elif table.has("answered_no"):
+        condition = ListedCondition(table.text("answered_no"))
+    elif table.has("fresh"):
+        condition = FreshCondition(table.text("fresh"), table.number("fresh_days", required=True))
+    else:
+        condition = SelectorCondition(
+            recipient=table.mask("recipient", RecipientKind),
+            sender=table.mask("sender", SenderKind),
+            sector=table.texts("sector"),
+            mode=table.mask("mode", Mode),
+            line_type=table.mask("line_type", LineType),
+        )
+        if condition == SelectorCondition():
+            table.fail("is no condition", todo="begin with consent, relationship, flag, caller_prefix, ...")
+    table.done()
+    return condition
+
+
+def _coverage(name: str, content: bytes) -> tuple[Coverage, ...]:
+    document, lines = parse(name, content)
+    top = Table(document, file=name, lines=lines)
+    entries: list[Coverage] = []
+    for table in top.tables("read"):
+        seen = table.day("seen")
+        if seen is None:
+            table.fail("no `seen`", todo="state the day the law was read")
+        entries.append(
+            Coverage(
+                places=table.texts("places"),
+                channels=table.mask("channels", Channel) or all_of(Channel),
+                purposes=table.mask("purposes", Purpose) or all_of(Purpose),
+                status=table.text("status", one_of=("complete", "partial")),
+                confidence=table.text("confidence", one_of=CONFIDENCES),
+                source=table.text("source"),
+                seen=seen,
+                note=table.text("note", required=False),
+                recipients=table.mask("recipients", RecipientKind),
+            )
+        )
+        table.done()
+    top.done()
+    return tuple(entries)
+
+
+def _calendar(name: str, content: bytes) -> Calendar:
+    document, lines = parse(name, content)
+    top = Table(document, file=name, lines=lines)
+    days: list[Holiday] = []
+    for table in top.tables("holiday"):
+        day = table.day("day")
+        if day is None:
+            table.fail("no `day`")
+        days.append(Holiday(day, table.text("name"), table.truth("substitute")))
+        table.done()
+    calendar_id, title = top.text("id"), top.text("title")
+    from_day, through_day = top.day("from"), top.day("through")
+    if from_day is None or through_day is None:
+        top.fail("no `from` or `through`", todo="say for which days the calendar is complete")
+    if not top.tables("cite"):
+        top.fail("no `cite`", todo="every calendar states one")
+    top.done()
+    return Calendar(calendar_id, title, from_day, through_day, tuple(sorted(days, key=lambda h: h.day)))

@@ -1,0 +1,274 @@
+"""A rule as data: where it applies, what it checks, by which text, since when.
+
+Everything here is frozen and hashable, so that equal conditions of different rules are
+evaluated once (`forbear.kernel.atoms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from forbear.core.codes import Code
+
+ALWAYS = -(2**31)  # a value without `from`
+NEVER = 2**31 - 1  # a value without `to`
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentCondition:
+    """A consent that covers this contact's channel and purpose, is in force today and is good enough.
+
+    `levels` and `covers` are masks of `ConsentLevel` and `ConsentCover`. A consent that stated no period
+    lapses after `lapses_months`; a stated one counts for at most `at_most_months` or `at_most_days`.
+    """
+
+    levels: int
+    covers: int = 0
+    evidence: bool = False
+    names_seller: bool = False
+    period_stated: bool = False
+    lapses_months: int | None = None
+    at_most_months: int | None = None
+    at_most_days: int | None = None
+    after_refusal: bool = False  # given after the last attempt the person refused
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipCondition:
+    """A dealing with the person: one of `kinds` (mask), recent enough by every clock given, or going on."""
+
+    kinds: int
+    days: int | None = None
+    months: int | None = None
+    related: bool = False
+    ongoing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlagCondition:
+    """A yes/no fact (`forbear.kernel.facts.Flag` by name) has this value."""
+
+    flag: str
+    value: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CallerCondition:
+    """What the person sees as sender: a number that begins with one of `prefixes`, or of one of `kinds`."""
+
+    prefixes: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # number, alphanumeric, email
+    negate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCondition:
+    """The registry's answer says not listed (or: not yet listed for `binds_after_days`)."""
+
+    registry: str
+    binds_after_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FreshCondition:
+    """The registry's answer is at most `days` old, or (`editions`: MM-DD) of the latest edition published."""
+
+    registry: str
+    days: int | None = None
+    editions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutCondition:
+    """No opt-out of one of `scopes` (mask) covers this contact, unless the person opted in again after it.
+
+    `joined` are masks of channels that one opt-out silences together.
+    """
+
+    scopes: int
+    joined: tuple[int, ...] = ()
+    lifted_by_levels: int = 0  # consents, evidenced and given after it, that lift it; 0: none does
+
+
+@dataclass(frozen=True, slots=True)
+class CapCondition:
+    """Fewer than `attempts` in the last `hours` (rolling) or `days` (calendar days, today included)."""
+
+    attempts: int
+    hours: int | None = None
+    days: int | None = None
+    same: str | None = None  # subject, debt
+    only: tuple[str, ...] = ()  # answered, conversation, abandoned, refused: what counts
+    modes: int = 0  # mask; 0 all
+    channels: int = 0
+    purposes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonmentCondition:
+    """Abandoned calls are at most `percent` of those a person answered, over at least `window_days`."""
+
+    percent: int
+    window_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationCondition:
+    """The one confirmation of an opt-out: within `minutes` of it, fewer than `at_most` sent before."""
+
+    minutes: int
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorCondition:
+    """A selecting input has one of these values for sure (used in `unless`, settled when compiling)."""
+
+    recipient: int = 0
+    sender: int = 0
+    sector: tuple[str, ...] = ()
+    mode: int = 0
+    line_type: int = 0
+
+
+Condition = (
+    ConsentCondition
+    | RelationshipCondition
+    | FlagCondition
+    | CallerCondition
+    | ListedCondition
+    | FreshCondition
+    | OptOutCondition
+    | CapCondition
+    | AbandonmentCondition
+    | ConfirmationCondition
+    | SelectorCondition
+)
+AnyOf = tuple[tuple[Condition, ...], ...]
+"""Alternatives, each a conjunction."""
+
+Hours = tuple[tuple[tuple[int, int], ...], ...]
+"""Seven weekdays from Monday, each a tuple of [open, close) in minutes of the local day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One text of the rule, in force on local days `from_day`..`to_day` (both included).
+
+    `undated`: nobody knows the day it takes effect, so it holds beside the text before it and the stricter decides.
+    """
+
+    from_day: int
+    to_day: int
+    undated: bool
+    unless: AnyOf
+    any_of: AnyOf = ()  # requires
+    hours: Hours | None = None  # within_hours
+    clocks: tuple[str, ...] = ("local",)
+    closed_on: tuple[str, ...] = ()
+    cap: CapCondition | None = None  # max_attempts, wait_after
+    listed: ListedCondition | None = None  # not_listed
+    fresh: FreshCondition | None = None
+    obligations: tuple[str, ...] = ()  # owes
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which contacts a rule is about. An empty field selects all; masks are of the words' bits."""
+
+    places: tuple[str, ...] = ()  # countries or regions
+    channel: int = 0
+    mode: int = 0
+    purpose: int = 0
+    recipient: int = 0
+    sender: int = 0
+    sender_country: tuple[str, ...] = ()
+    sector: tuple[str, ...] = ()
+    line_type: int = 0
+    alert: bool = False  # only where a declared emergency is in force
+    policy: tuple[tuple[str, bool | str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    title: str
+    seen: int  # day
+    url: str | None = None
+    quote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One worked example: the rule's `base` case with `facts` (dotted keys) laid over it."""
+
+    when: str
+    facts: Mapping[str, Any]
+    want: Code
+    line: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: str
+    title: str
+    file: str
+    check: str
+    on_fail: Code
+    applies: Selection
+    exempt: tuple[Selection, ...]
+    values: tuple[Value, ...]
+    cites: tuple[Citation, ...]
+    confidence: str
+    note: str = ""
+    shadow: bool = False
+    base: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of a place's law was read: whose, for which channels and purposes, how far, when."""
+
+    places: tuple[str, ...]
+    channels: int
+    purposes: int
+    status: str  # complete, partial
+    confidence: str
+    source: str
+    seen: int
+    note: str = ""
+    recipients: int = 0  # mask; 0 all
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    day: int
+    name: str
+    substitute: bool = False  # stands in for a holiday that fell on a weekend
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    id: str
+    title: str
+    from_day: int
+    through_day: int
+    days: tuple[Holiday, ...]
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Everything the kernel judges by. `digest` is over the bytes of the files, by name."""
+
+    rules: tuple[Rule, ...]
+    coverage: tuple[Coverage, ...]
+    calendars: Mapping[str, Calendar]
+    digest: str
+
+    def rule(self, rule_id: str) -> Rule:
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        raise KeyError(rule_id)
