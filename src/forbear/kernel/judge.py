@@ -249,7 +249,7 @@ class Engine:
         index: dict[Outcome, int],
         earliest: Moments,
     ) -> None:
-        """Fills `earliest`. A row that finds none is denied for want of evidence, by all the rules it met on the way."""
+        """Fills `earliest`. A row that finds none is denied for want of evidence, by all it met on the way."""
         waiting = codes[now.combination] == Code.NOT_NOW
         special = _special(facts)
             representatives: list[int] = []
