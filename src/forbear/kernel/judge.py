@@ -252,7 +252,7 @@ class Engine:
         """Fills `earliest`. A row that finds none is denied for want of evidence, by all it met on the way."""
         waiting = codes[now.combination] == Code.NOT_NOW
         special = _special(facts)
-            representatives: list[int] = []
+        representatives: list[int] = []
         plain = waiting & ~special
         if plain.any():  # rows alike in all that time can change wait alike
             seen: npt.NDArray[np.intp] = np.unique(now.combination[plain])
