@@ -144,7 +144,7 @@ class Idempotency(models.Model):
     account = models.UUIDField()
     key = models.CharField(max_length=200)
     digest = models.BinaryField(max_length=16)
-    decision = models.UUIDField()
+    decisions = ArrayField(models.UUIDField())
     at = models.DateTimeField()
 
 
@@ -161,6 +161,7 @@ class Suppression(models.Model):
     covers = models.SmallIntegerField()  # `OptOutScope` bit
     campaign = models.BigIntegerField()  # hash of the campaign's word; 0 none
     said = models.BooleanField()  # by the person (an opt-out), not by an operator or a list
+    imported = models.BooleanField()  # came with a list: doubles are harmless there, and waiting for them is not
     reason = models.CharField(max_length=200)
     at = models.DateTimeField()
     last_at = models.DateTimeField()  # the last time it was said again

@@ -141,7 +141,7 @@ CREATE TABLE ledger_idempotency (
     account uuid NOT NULL,
     key varchar(200) NOT NULL CHECK (key <> ''),
     digest bytea NOT NULL CHECK (octet_length(digest) = 16),
-    decision uuid NOT NULL,
+    decisions uuid[] NOT NULL,
     at timestamptz NOT NULL,
     PRIMARY KEY (account, key)
 );
@@ -158,6 +158,7 @@ CREATE TABLE ledger_suppression (
     covers smallint NOT NULL CHECK (covers > 0),
     campaign bigint NOT NULL,
     said boolean NOT NULL,
+    imported boolean NOT NULL,
     reason varchar(200) NOT NULL,
     at timestamptz NOT NULL,
     last_at timestamptz NOT NULL,
@@ -168,7 +169,8 @@ CREATE TABLE ledger_suppression (
     CONSTRAINT ledger_suppression_owner CHECK ((scope = 0) = (owner = '00000000-0000-0000-0000-000000000000'))
 );
 CREATE UNIQUE INDEX ledger_suppression_standing ON ledger_suppression
-    (addr, scope, owner, channels, covers, campaign, said, coalesce(mac, ''::bytea)) WHERE lifted_at IS NULL;
+    (addr, scope, owner, channels, covers, campaign, said, coalesce(mac, ''::bytea)) WHERE lifted_at IS NULL AND NOT imported;
+CREATE INDEX ledger_suppression_addr ON ledger_suppression (addr) WHERE lifted_at IS NULL;
 CREATE INDEX ledger_suppression_change ON ledger_suppression (change);
 CREATE INDEX ledger_suppression_list ON ledger_suppression (owner, id);
 
