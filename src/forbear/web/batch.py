@@ -14,6 +14,8 @@ from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Taken = TypeVar("Taken", contravariant=True)
+Given = TypeVar("Given", covariant=True)
 
 
 class Full(Exception):
@@ -24,10 +26,10 @@ class Closed(Exception):
     """The server is going down and takes nothing more."""
 
 
-class Worker(Protocol[Item, Result]):
+class Worker(Protocol[Taken, Given]):
     """What one thread uses; made in that thread, so it may own a connection."""
 
-    def work(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+    def work(self, items: Sequence[Taken]) -> Sequence[Given | Exception]:
         """One result or error for each item, in order. What it raises is every item's error."""
 
     def close(self) -> None: ...
@@ -96,7 +98,8 @@ class Batcher(Generic[Item, Result]):
         with self._ready:
             while not self._queue and not self._closed:
                 self._ready.wait()
-            taken, weight = [], 0
+            taken: list[tuple[Item, int, asyncio.Future[Result]]] = []
+            weight = 0
             while self._queue and (not taken or weight + self._queue[0][1] <= self._most_at_once):
                 taken.append(self._queue.popleft())
                 weight += taken[-1][1]

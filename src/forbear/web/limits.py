@@ -7,7 +7,6 @@ from collections import OrderedDict
 from typing import Final
 
 MAX_BODY: Final = 8 * 2**20  # bytes; 10,000 contacts with everything filled in take about 6 MB
-MAX_CONTACTS: Final = 10_000
 MAX_WAITING: Final = 40_000  # contacts taken in and not yet answered; beyond it the server says "busy"
 _MAX_KEYS: Final = 10_000
 

@@ -1,0 +1,200 @@
+"""`forbear account`: who may send, for which sellers, with which API keys, and what stops them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from forbear.cli.say import AsJson
+from forbear.cli.store import account_named, opened
+
+account = typer.Typer(help="Accounts: create, list, sellers, API keys, holds.", no_args_is_help=True)
+Slug = Annotated[str, typer.Argument(help="The account's short name, e.g. `acme`.")]
+Country = Annotated[str | None, typer.Option(help="The seller's country, ISO 3166-1 alpha-2, e.g. US.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="The seller's kind: company, charity, political, government, educational, religious."),
+]
+Ftc = Annotated[
+    bool | None, typer.Option("--ftc/--no-ftc", help="Whether the seller is within FTC jurisdiction; not known: yes.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(account, name="account")
+
+
+@account.command()
+def create(
+    slug: Slug,
+    name: Annotated[str | None, typer.Option(help="Its full name.")] = None,
+    country: Country = None,
+    kind: Kind = None,
+    ftc: Ftc = None,
+    json: AsJson = False,
+) -> None:
+    """Make an account that contacts people on its own behalf (its first seller has the same name), and an API key."""
+    from forbear.accounts import writes
+    from forbear.cli.say import as_json, pairs
+
+    with opened() as connection, connection.transaction():
+        made = writes.create_account(connection, slug, name or slug)
+        seller = writes.create_seller(connection, slug, name or slug, country=country, kind=kind, ftc=ftc)
+        writes.link_seller(connection, made, seller)
+        key = writes.create_api_key(connection, made, "first")
+    if json:
+        as_json({"account": made, "slug": slug, "seller": seller, "key": key.token})
+        return
+    pairs([("account", f"{slug} ({made})"), ("API key", key.token)])
+    typer.echo("The key is shown once: keep it where your programs read their secrets.")
+
+
+@account.command("list")
+def list_accounts(json: AsJson = False) -> None:
+    """Every account, its state and the sellers it serves."""
+    from forbear.accounts import reads
+    from forbear.cli.say import as_json, table
+
+    with opened() as connection:
+        found = reads.accounts(connection)
+    if json:
+        as_json(
+            [
+                {"account": one.id, "slug": one.slug, "status": one.status, "sellers": [s.slug for s in one.sellers]}
+                for one in found
+            ]
+        )
+    elif not found:
+        typer.echo("There is no account yet. Make one: forbear account create NAME")
+    else:
+        rows = [(one.slug, one.name, one.status, ", ".join(s.slug for s in one.sellers)) for one in found]
+        table(("account", "name", "status", "sellers"), rows)
+
+
+@account.command()
+def seller(
+    slug: Slug,
+    seller_slug: Annotated[str, typer.Argument(metavar="SELLER", help="The seller's short name.")],
+    name: Annotated[str | None, typer.Option(help="Its full name.")] = None,
+    country: Country = None,
+    kind: Kind = None,
+    ftc: Ftc = None,
+    remove: Annotated[bool, typer.Option("--remove", help="The account no longer serves it.")] = False,
+) -> None:
+    """Let an account contact people for a seller; the seller is made if there is none of that name."""
+    from forbear.accounts import reads, writes
+    from forbear.core.errors import BadInput
+
+    with opened() as connection, connection.transaction():
+        found = account_named(connection, slug)
+        known = reads.seller(connection, seller_slug)
+        if remove:
+            if known is None or known.id not in {one.id for one in found.sellers}:
+                raise BadInput(f"`{slug}` does not serve `{seller_slug}`", key="SELLER")
+            writes.unlink_seller(connection, found.id, known.id)
+            typer.echo(f"{slug} no longer serves {seller_slug}")
+            return
+        seller_id = (
+            known.id
+            if known is not None
+            else writes.create_seller(connection, seller_slug, name or seller_slug, country=country, kind=kind, ftc=ftc)
+        )
+        writes.link_seller(connection, found.id, seller_id)
+    typer.echo(f"{slug} serves {seller_slug}")
+
+
+@account.command()
+def key(
+    slug: Slug,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
+    may: Annotated[
+        list[str] | None, typer.Option(help="A permission, e.g. account:decision:make; may be repeated. Else: all.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Make an API key. Its secret is shown once."""
+    from forbear.accounts import writes
+    from forbear.accounts.permissions import Permission
+    from forbear.cli.say import as_json
+    from forbear.core.errors import BadInput
+
+    known = {str(one): one for one in Permission}
+    for one in may or ():
+        if one not in known:
+            raise BadInput(f"no permission `{one}`", key="--may", todo=f"there are: {', '.join(known)}")
+    with opened() as connection:
+        found = account_named(connection, slug)
+        made = writes.create_api_key(
+            connection, found.id, name, [known[one] for one in may] if may else tuple(Permission)
+        )
+    if json:
+        as_json({"id": made.id, "key": made.token})
+    else:
+        typer.echo(made.token)
+
+
+@account.command()
+def keys(slug: Slug, json: AsJson = False) -> None:
+    """An account's API keys (never their secrets)."""
+    from forbear.accounts import reads
+    from forbear.cli.say import as_json, table
+
+    with opened() as connection:
+        found = reads.api_keys(connection, account_named(connection, slug).id)
+    if json:
+        as_json([{"id": k.id, "name": k.name, "may": k.permissions, "revoked": k.revoked} for k in found])
+        return
+    table(
+        ("id", "name", "state", "may"),
+        [(k.id, k.name, "revoked" if k.revoked else "valid", " ".join(k.permissions)) for k in found],
+    )
+
+
+@account.command()
+def revoke(slug: Slug, key_id: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id.")]) -> None:
+    """Revoke an API key, from the next decision on."""
+    from forbear.accounts import writes
+    from forbear.core.errors import BadInput
+
+    with opened() as connection:
+        found = account_named(connection, slug)
+        if not writes.revoke_api_key(connection, found.id, key_id):
+            raise BadInput(f"`{slug}` has no valid key {key_id}", key="KEY", todo=f"see `forbear account keys {slug}`")
+    typer.echo(f"revoked {key_id}")
+
+
+@account.command()
+def hold(
+    slug: Slug,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    by: Annotated[str, typer.Option(help="Who says so.")],
+    json: AsJson = False,
+) -> None:
+    """Stop an account: every contact is denied until the hold is lifted."""
+    from forbear.accounts import writes
+    from forbear.cli.say import as_json
+
+    with opened() as connection:
+        found = account_named(connection, slug)
+        placed = writes.place_hold(connection, reason, by, account=found.id)
+    if json:
+        as_json({"hold": placed})
+    else:
+        typer.echo(f"{slug} is held; lift it with: forbear account lift {placed} --by NAME")
+
+
+@account.command()
+def lift(
+    hold_id: Annotated[UUID, typer.Argument(metavar="HOLD", help="The hold's id.")],
+    by: Annotated[str, typer.Option(help="Who says so.")],
+) -> None:
+    """Lift a hold."""
+    from forbear.accounts import writes
+    from forbear.core.errors import BadInput
+
+    with opened() as connection:
+        if not writes.lift_hold(connection, hold_id, by):
+            raise BadInput(f"no hold {hold_id} is in force", key="HOLD")
+    typer.echo("lifted")

@@ -1,0 +1,93 @@
+"""`forbear serve`: the database, its migrations and the web server, for one machine. Ctrl-C stops what it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 8700,
+    workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Also make a sample account, registry and list, and wash the list.")
+    ] = False,
+) -> None:
+    """Run the gate on this machine: database, migrations and web server.
+
+    FORBEAR_DATABASE_URL names a PostgreSQL to use instead of the one that comes with Forbear.
+    """
+    _listenable(host, port)
+    from forbear.cli import embedded
+    from forbear.cli.say import console
+
+    out = console()
+    was_running = embedded.status().running
+    signal.signal(signal.SIGTERM, _leave)
+    store = None
+    try:
+        with out.status("Starting the database", spinner="dots"):
+            store = embedded.ensure()
+        if sample:
+            from forbear.cli.sample import prepare
+
+            prepare(f"http://{_named(host)}:{port}")
+        typer.echo(f"Forbear runs at http://{_named(host)}:{port}/  (Ctrl-C stops it)")
+        _web(host, port, workers)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if store is not None and store.embedded and not was_running:
+            typer.echo("Stopping the database")
+            embedded.stop()
+
+
+def _web(host: str, port: int, workers: int) -> None:
+    import uvicorn
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forbear.web.settings")
+    uvicorn.run(
+        "forbear.web.asgi:make",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def _listenable(host: str, port: int) -> None:
+    """Says so now if the port is taken, before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}; try --port") from error
+
+
+def _named(host: str) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _leave(signum: int, frame: Any) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,21 @@
+"""Where everything is. `POST /v1/decisions` is taken by the ASGI application before Django sees it."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.views.generic import TemplateView
+
+from forbear.web import pages, static
+from forbear.web.api import api
+
+urlpatterns = [
+    path("", pages.home),
+    path("healthz", pages.alive),
+    path("readyz", pages.ready),
+    path("docs", TemplateView.as_view(template_name="forbear/api.html")),
+    path("static/<path:name>", static.serve),
+    path("v1/", api.urls),
+]
+handler400 = "forbear.web.edge.bad_request"
+handler404 = "forbear.web.edge.not_found"
+handler500 = "forbear.web.edge.fault"
