@@ -1,0 +1,150 @@
+"""What the ledger knows, as plain values and columns. Reads for people are scoped to one account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from forbear.accounts.connect import Connection
+from forbear.ledger.writes import NOBODY
+
+_CHUNK: Final = 50_000
+
+
+def caught_up(conn: Connection) -> int:
+    """The number of the last change to suppressions or consents; every smaller one is visible with it."""
+    row = conn.execute("SELECT coalesce(max(seq), 0) FROM ledger_change").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+class SuppressedKeys(NamedTuple):
+    """Standing suppressions that bind an account or its sellers, as columns for a key set."""
+
+    addr: npt.NDArray[np.int64]
+    channels: npt.NDArray[np.int16]  # mask; 0 every channel
+    covers: npt.NDArray[np.int16]  # `OptOutScope` bit
+    said: npt.NDArray[np.bool_]
+    at: npt.NDArray[np.int64]  # the last time it was said
+
+
+def suppressed_keys(conn: Connection, account: UUID, sellers: Sequence[UUID]) -> Iterator[SuppressedKeys]:
+    """In chunks, through a cursor of the transaction the caller is in (so that `caught_up` is of the same snapshot)."""
+    owners = [NOBODY, account, *sellers]
+    with conn.cursor(name="suppressed_keys", binary=True) as cursor:
+        cursor.itersize = _CHUNK
+        cursor.execute(
+            "SELECT addr, channels, covers, said, (extract(epoch FROM last_at) * 1000000)::bigint"
+            " FROM ledger_suppression WHERE lifted_at IS NULL AND owner = ANY(%s)",
+            [owners],
+        )
+        while rows := cursor.fetchmany(_CHUNK):
+            addr, channels, covers, said, at = zip(*rows, strict=True)
+            yield SuppressedKeys(
+                np.array(addr, np.int64),
+                np.array(channels, np.int16),
+                np.array(covers, np.int16),
+                np.array(said, bool),
+                np.array(at, np.int64),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    id: UUID
+    addr: int
+    scope: int
+    owner: UUID
+    channels: int
+    covers: int
+    said: bool
+    imported: bool
+    reason: str
+    at: datetime
+    last_at: datetime
+    lifted_at: datetime | None
+
+
+def suppressions(
+    conn: Connection,
+    account: UUID,
+    sellers: Sequence[UUID],
+    *,
+    addr: int | None = None,
+    mac: bytes | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+    standing: bool = True,
+) -> list[Suppression]:
+    """What binds this account, newest first, a page at a time (`after`: the last id of the page before)."""
+    where = ["owner = ANY(%s)"]
+    values: list[Any] = [[NOBODY, account, *sellers]]
+    if addr is not None:
+        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
+        values += [addr, mac]
+    if after is not None:
+        where.append("id < %s")
+        values.append(after)
+    if standing:
+        where.append("lifted_at IS NULL")
+    rows = conn.execute(
+        "SELECT id, addr, scope, owner, channels, covers, said, imported, reason, at, last_at, lifted_at"  # noqa: S608
+        f" FROM ledger_suppression WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
+        [*values, limit],
+    )
+    return [Suppression(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    id: UUID
+    addr: int
+    sellers: tuple[UUID, ...]
+    level: int
+    given_at: datetime | None
+    given_day: int | None
+    until_day: int | None
+    channels: int
+    purposes: int
+    covers: int
+    evidence: bool | None
+    names_seller: bool | None
+    withdrawn_at: datetime | None
+
+
+def consents(
+    conn: Connection,
+    account: UUID,
+    *,
+    addr: int | None = None,
+    mac: bytes | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+) -> list[Consent]:
+    """What this account recorded, newest first, a page at a time."""
+    where = ["account = %s"]
+    values: list[Any] = [account]
+    if addr is not None:
+        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
+        values += [addr, mac]
+    if after is not None:
+        where.append("id < %s")
+        values.append(after)
+    rows = conn.execute(
+        "SELECT id, addr, sellers, level, given_at, given_day, until_day, channels, purposes, covers, evidence,"  # noqa: S608
+        f" names_seller, withdrawn_at FROM ledger_consent WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
+        [*values, limit],
+    )
+    return [Consent(row[0], row[1], tuple(row[2]), *row[3:]) for row in rows]
+
+
+def personal(conn: Connection, event: UUID) -> bytes | None:
+    """The personal part of an event; None where it was erased or there was none."""
+    row = conn.execute("SELECT part FROM ledger_personal WHERE event = %s", [event]).fetchone()
+    return bytes(row[0]) if row else None
