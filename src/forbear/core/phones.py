@@ -122,8 +122,8 @@ def _vouched_lengths() -> npt.NDArray[np.uint16]:
             _span(table, code)[:] = bits
             for lead in row["library_leads"].split():
                 _span(table, code + lead)[:] = 0
-    for area in range(100, 1000):
-        exchanges = _span(table, f"1{area}")
+    for area in range(1000):
+        exchanges = _span(table, f"1{area:03d}")
         if area < 200:
             exchanges[:] = 0  # the library may read 1 1.. as 1 and a prefix
         elif area % 100 == 11:

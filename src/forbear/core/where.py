@@ -280,10 +280,10 @@ def _prefixes(places: dict[str, PlaceSet]) -> Prefixes:
     for row in _rows("area_codes.csv"):
         area_codes[int(row["npa"])] = within(row["region"], row["zones"])
     by_prefix = {row["prefix"]: within(row["region"], row["zones"]) for row in _rows("prefixes.csv")}
-    for row in _rows("prefix_corrections.csv"):
-        if row["whole"]:
-            by_prefix = {p: c for p, c in by_prefix.items() if not p.startswith(row["prefix"]) or p == row["prefix"]}
-        by_prefix[row["prefix"]] = class_of(_named(row["places"], places))
+    corrections = list(_rows("prefix_corrections.csv"))
+    whole = tuple(row["prefix"] for row in corrections if row["whole"])
+    by_prefix = {prefix: number for prefix, number in by_prefix.items() if not prefix.startswith(whole)}
+    by_prefix |= {row["prefix"]: class_of(_named(row["places"], places)) for row in corrections}
 
     def longest(digits: str) -> int:
         return next((by_prefix[digits[:n]] for n in range(9, 0, -1) if digits[:n] in by_prefix), NO_EVIDENCE)
