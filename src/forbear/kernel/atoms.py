@@ -143,6 +143,8 @@ def _consent(condition: ConsentCondition, key: AtomKey, column: Column) -> Answe
     if condition.at_most_days is not None:
         until = np.minimum(until, np.where(dated, given + condition.at_most_days, FOREVER))
         needs_date[:] = True
+    if condition.given_from is not None:
+        sure, maybe = sure & (given >= condition.given_from), maybe & (~dated | (given >= condition.given_from))
     lasts = column.last_day[row] < until
     sure, maybe = sure & lasts & (dated | ~needs_date), maybe & lasts
     if condition.after_refusal:

@@ -1,7 +1,7 @@
 """The rulebook from its files: what is written badly does not load, and says where.
 
 `load` takes bytes by name, so it needs no disk; `shipped` reads the rules that come with
-the package. A rule without a citation, with an unknown key or with two texts for one day is
+the package. A `bases.toml` holds cases that several files' examples are laid over. A rule without a citation, with an unknown key or with two texts for one day is
 refused. The worked examples are run by `forbear.kernel.lint`.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from forbear.core.codes import Code
 from forbear.core.errors import BadInput
@@ -114,8 +115,12 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
     rules: list[Rule] = []
     calendars: dict[str, Calendar] = {}
     coverage: tuple[Coverage, ...] = ()
+    bases: dict[str, Mapping[str, Any]] = {}
+    for name in files:
+        if name.rsplit("/", 1)[-1] == "bases.toml":
+            bases.update(parse(name, files[name])[0])
     for name in sorted(files):
-        if not name.endswith(".toml"):
+        if not name.endswith(".toml") or name.rsplit("/", 1)[-1] == "bases.toml":
             continue
         if name.rsplit("/", 1)[-1] == "coverage.toml":
             coverage += _coverage(name, files[name])
@@ -125,7 +130,7 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
                 raise BadInput(f"the calendar `{calendar.id}` stands in another file too", file=name, key="id")
             calendars[calendar.id] = calendar
         else:
-            rules.append(_rule(name, files[name]))
+            rules.append(_rule(name, files[name], bases))
     ids: dict[str, str] = {}
     for rule in rules:
         if rule.id in ids:
@@ -168,7 +173,7 @@ def shipped_files() -> dict[str, bytes]:
     return files
 
 
-def _rule(name: str, content: bytes) -> Rule:
+def _rule(name: str, content: bytes, bases: Mapping[str, Mapping[str, Any]]) -> Rule:
     document, lines = parse(name, content)
     top = Table(document, file=name, lines=lines)
     rule_id = top.text("id")
@@ -195,7 +200,7 @@ def _rule(name: str, content: bytes) -> Rule:
     if not values:
         top.fail("no `value`", todo="state the text in force, with `from` where the day is known")
     _no_overlap(name, lines, values)
-    base = top.table("base").left()
+    base = _base(top, bases)
     examples = tuple(_example(table) for table in top.tables("example"))
     top.done()
     return Rule(
@@ -214,6 +219,16 @@ def _rule(name: str, content: bytes) -> Rule:
         base,
         examples,
     )
+
+
+def _base(top: Table, bases: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The case that the examples are laid over: a table of the file, or the name of one in a `bases.toml`."""
+    named = top.any("base") or {}
+    if isinstance(named, dict):
+        return named
+    if named not in bases:
+        top.fail(f"no base `{named}` in any bases.toml", "base")
+    return bases[named]
 
 
 def _no_overlap(name: str, lines: Mapping[tuple[str, int, str], int], values: tuple[Value, ...]) -> None:
@@ -415,6 +430,7 @@ def _condition(table: Table) -> Condition:
             at_most_months=table.number("at_most_months"),
             at_most_days=table.number("at_most_days"),
             after_refusal=table.truth("after_refusal"),
+            given_from=table.day("given_from"),
         )
     elif table.has("relationship"):
         condition = RelationshipCondition(

@@ -33,6 +33,7 @@ class ConsentCondition:
     at_most_months: int | None = None
     at_most_days: int | None = None
     after_refusal: bool = False  # given after the last attempt the person refused
+    given_from: int | None = None  # given on this day or later
 
 
 @dataclass(frozen=True, slots=True)
