@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, house rules, migra
 	$(BIN)/python -m pytest -q tests/house
 
 bench: $(VENV)/.dev ## Run every benchmark in full (QUICK=1: small ones)
-	@for file in bench/*.py; do grep -q '^NAME = ' $$file || continue; QUICK=$(QUICK) $(BIN)/python -m bench.$$(basename $$file .py); done
+	@for name in wash decide; do QUICK=$(QUICK) $(BIN)/python -m bench.$$name; done
 
 bench-%: $(VENV)/.dev ## Run one benchmark: bench-wash, bench-decide (QUICK=1: a small one)
 	@QUICK=$(QUICK) $(BIN)/python -m bench.$*

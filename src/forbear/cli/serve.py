@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
-from typing import Annotated, Any
+import threading
+from typing import Annotated, Any, Final
 
 import typer
+
+_LOOK_EVERY_S: Final = 1.0
+_log = logging.getLogger("forbear.serve")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +38,7 @@ def serve(
     out = console()
     was_running = embedded.status().running
     signal.signal(signal.SIGTERM, _leave)
-    store = None
+    store, leaving = None, threading.Event()
     try:
         with out.status("Starting the database", spinner="dots"):
             store = embedded.ensure()
@@ -42,12 +47,28 @@ def serve(
 
             prepare(f"http://{_named(host)}:{port}")
         typer.echo(f"Forbear runs at http://{_named(host)}:{port}/  (Ctrl-C stops it)")
+        if store.embedded:
+            threading.Thread(target=_keep_up, args=(leaving,), name="database-watch", daemon=True).start()
         _web(host, port, workers)
     finally:
+        leaving.set()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if store is not None and store.embedded and not was_running:
             typer.echo("Stopping the database")
             embedded.stop()
+
+
+def _keep_up(leaving: threading.Event) -> None:
+    """Starts the database again when it was killed; meanwhile every request is answered 503."""
+    from forbear.cli import embedded
+
+    while not leaving.wait(_LOOK_EVERY_S):
+        if not embedded.status().running and not leaving.is_set():
+            _log.warning("the database is gone; starting it again")
+            try:
+                embedded.ensure(migrate=False)
+            except Exception as error:  # noqa: BLE001 - tried again at the next look
+                _log.error("the database does not start: %s", error)
 
 
 def _web(host: str, port: int, workers: int) -> None:
