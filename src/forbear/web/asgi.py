@@ -83,15 +83,12 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_BODY_WITHIN_S):
             while (message := await receive())["type"] == "http.request":
-                part = bytes(message.get("body", b""))
-                if not message.get("more_body") and not parts:
-                    return part
-                parts.append(part)
-                size += len(part)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
                 if size > MAX_BODY:
                     raise too_large(MAX_BODY)
                 if not message.get("more_body"):
-                    return b"".join(parts)
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
             raise _Gone
     raise Problem(408, "too-slow", "The request did not arrive in time", f"its body took over {_BODY_WITHIN_S:.0f} s")
 
