@@ -1,8 +1,9 @@
 """The rulebook from its files: what is written badly does not load, and says where.
 
 `load` takes bytes by name, so it needs no disk; `shipped` reads the rules that come with
-the package. A `bases.toml` holds cases that several files' examples are laid over. A rule without a citation, with an unknown key or with two texts for one day is
-refused. The worked examples are run by `forbear.kernel.lint`.
+the package. A `bases.toml` holds cases that several files' examples are laid over. A rule
+without a citation, with an unknown key or with two texts for one day is refused. The worked
+examples are run by `forbear.kernel.lint`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from forbear.core.codes import Code
 from forbear.core.errors import BadInput
+from forbear.core.instants import parse_day
 from forbear.core.words import (
     Channel,
     ConsentCover,
@@ -107,7 +109,7 @@ _SPANS = {"mon_fri": range(5), "mon_sat": range(6), "sat_sun": range(5, 7), "eve
 _ID = re.compile(r"^[a-z]{2,5}(\.[a-z0-9_]+)+$")
 _PLACE = re.compile(r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
 _WINDOW = re.compile(r"^(\d\d):(\d\d)-(\d\d):(\d\d)$")
-_CLOCK = re.compile(r"^(local|[+-]\d\d:\d\d)$")
+_CLOCK = re.compile(r"^(local|[+-](0\d|1[0-4]):[0-5]\d)$")
 
 
 def load(files: Mapping[str, bytes]) -> Rulebook:
@@ -134,12 +136,16 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
     ids: dict[str, str] = {}
     for rule in rules:
         if rule.id in ids:
-            raise BadInput(f"the id `{rule.id}` stands in {ids[rule.id]} too", file=rule.file, key="id")
+            line = parse(rule.file, files[rule.file])[1].get(("", 0, "id"))
+            raise BadInput(f"the id `{rule.id}` stands in {ids[rule.id]} too", file=rule.file, line=line, key="id")
         ids[rule.id] = rule.file
-        for value in rule.values:
+        for index, value in enumerate(rule.values):
             for named in value.closed_on:
                 if named not in calendars:
-                    raise BadInput(f"no calendar `{named}`", file=rule.file, key="closed_on", todo="write it first")
+                    line = parse(rule.file, files[rule.file])[1].get(("value", index, "closed_on"))
+                    raise BadInput(
+                        f"no calendar `{named}`", file=rule.file, line=line, key="closed_on", todo="write it first"
+                    )
     return Rulebook(tuple(rules), coverage, calendars, digest(files))
 
 
@@ -233,6 +239,9 @@ def _base(top: Table, bases: Mapping[str, Mapping[str, Any]]) -> Mapping[str, An
 
 def _no_overlap(name: str, lines: Mapping[tuple[str, int, str], int], values: tuple[Value, ...]) -> None:
     dated = sorted(((v.from_day, v.to_day, i) for i, v in enumerate(values) if not v.undated))
+    for start, end, index in dated:
+        if end < start:
+            raise BadInput("ends before it begins", file=name, line=lines.get(("value", index, "to")), key="value.to")
     for (_, end, _), (start, _, index) in itertools.pairwise(dated):
         if start <= end:
             raise BadInput(
@@ -244,11 +253,16 @@ def _no_overlap(name: str, lines: Mapping[tuple[str, int, str], int], values: tu
             )
 
 
-def _selection(table: Table) -> Selection:
+def _places(table: Table) -> tuple[str, ...]:
     places = table.texts("places")
     for place in places:
         if not _PLACE.match(place):
             table.fail(f"`{place}` is neither a country (US) nor a region (US-FL)", "places")
+    return places
+
+
+def _selection(table: Table) -> Selection:
+    places = _places(table)
     policy = table.table("policy").left()
     for key, value in policy.items():
         if not isinstance(value, bool | str):
@@ -352,6 +366,9 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
         registry = table.text("registry")
         listed = ListedCondition(registry, table.number("binds_after_days"))
         days, editions = table.number("fresh_days"), table.texts("editions")
+        for edition in editions:
+            if not _is_day_of_the_year(edition):
+                table.fail(f"`{edition}` is no day of the year", "editions", todo="write it as MM-DD")
         if days is not None or editions:
             fresh = FreshCondition(registry, days, editions)
     elif check == "owes":
@@ -378,6 +395,14 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
     )
 
 
+def _is_day_of_the_year(text: str) -> bool:
+    try:
+        parse_day(f"2026-{text}")
+    except ValueError:
+        return False
+    return True
+
+
 def _hours(table: Table, value: Table) -> Hours:
     week: list[tuple[tuple[int, int], ...] | None] = [None] * 7
     for key, windows in table.left().items():
@@ -385,20 +410,20 @@ def _hours(table: Table, value: Table) -> Hours:
         if days is None:
             value.fail(f"unknown day `{key}`", "hours", todo=f"use {', '.join((*_DAYS, *_SPANS))}")
         if not isinstance(windows, list):
-            value.fail('must be a list of "HH:MM-HH:MM"', f"hours.{key}")
+            value.fail('must be a list of "HH:MM-HH:MM"', "hours")
         spans: list[tuple[int, int]] = []
         for window in windows:
             match = _WINDOW.match(window) if isinstance(window, str) else None
             if not match:
-                value.fail(f"`{window}` is no window", f"hours.{key}", todo='write it as "08:00-21:00"')
+                value.fail(f"`{window}` is no window", "hours", todo='write it as "08:00-21:00"')
             h1, m1, h2, m2 = (int(part) for part in match.groups())
             start, end = h1 * 60 + m1, h2 * 60 + m2
             if m1 > 59 or m2 > 59 or not start < end <= 1440 or (spans and start < spans[-1][1]):
-                value.fail(f"`{window}` is empty, too long or out of order", f"hours.{key}")
+                value.fail(f"`{window}` is empty, too long or out of order", "hours")
             spans.append((start, end))
         for day in days:
             if week[day] is not None and key in _SPANS:
-                value.fail(f"`{_DAYS[day]}` is given twice", f"hours.{key}", todo="put the single day after the span")
+                value.fail(f"`{_DAYS[day]}` is given twice", "hours", todo="put the single day after the span")
             week[day] = tuple(spans)
     if any(day is None for day in week):
         missing = ", ".join(name for name, day in zip(_DAYS, week, strict=True) if day is None)
@@ -491,9 +516,12 @@ def _coverage(name: str, content: bytes) -> tuple[Coverage, ...]:
         seen = table.day("seen")
         if seen is None:
             table.fail("no `seen`", todo="state the day the law was read")
+        places = _places(table)
+        if not places:
+            table.fail("no `places`", todo="name the countries or regions whose law was read")
         entries.append(
             Coverage(
-                places=table.texts("places"),
+                places=places,
                 channels=table.mask("channels", Channel) or all_of(Channel),
                 purposes=table.mask("purposes", Purpose) or all_of(Purpose),
                 status=table.text("status", one_of=("complete", "partial")),

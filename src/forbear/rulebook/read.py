@@ -36,6 +36,8 @@ def lines_of(text: str) -> dict[tuple[str, int, str], int]:
 
 def parse(file: str, content: bytes) -> tuple[dict[str, Any], dict[tuple[str, int, str], int]]:
     """The document and where its keys stand. Raises `BadInput` with the line for anything that is no TOML."""
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise BadInput("begins with a byte order mark", file=file, line=1, todo="save the file as UTF-8 without one")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
