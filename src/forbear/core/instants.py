@@ -35,7 +35,7 @@ def at_of(moment: datetime) -> int:
 
 
 def moment_of(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
+    return _EPOCH + timedelta(microseconds=int(at))
 
 
 def day_of(day: date) -> int:
@@ -43,7 +43,7 @@ def day_of(day: date) -> int:
 
 
 def date_of(day: int) -> date:
-    return _EPOCH_DAY + timedelta(days=day)
+    return _EPOCH_DAY + timedelta(days=int(day))
 
 
 def rfc3339(at: int) -> str:

@@ -7,7 +7,7 @@ gathered by row: surely true if some entry surely is, surely false if none possi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ from forbear.rulebook.model import (
     AbandonmentCondition,
     CallerCondition,
     CapCondition,
+    Condition,
     ConfirmationCondition,
     ConsentCondition,
     FreshCondition,
@@ -45,6 +46,7 @@ class Column:
     first_day: Ints  # earliest local day over the candidate zones, by row
     last_day: Ints
     releases: dict[int, Moments] = field(default_factory=dict)  # by atom: when a reached cap gives way
+    _common: tuple[int, int] | None = None
     _days: dict[int, tuple[Moments, Ints, Ints]] = field(default_factory=dict)  # by identity, which it keeps alive
 
     def local_days(self, at: Moments, row: Rows) -> tuple[Ints, Ints]:
@@ -68,30 +70,32 @@ class Column:
         return self.now[row] if self.now.ndim else np.broadcast_to(self.now, row.shape)
 
     def known(self, flag: Flag) -> Truth | bool:
-        bits = self.facts.true >> np.uint64(flag) & np.uint64(1)
-        return bits.astype(bool) if bits.ndim else bool(bits)
+        word = self.facts.true
+        if word.size == 1:
+            return bool(int(word.item()) >> flag & 1)
+        if self._common is None:  # a flag that all rows share is one bool, not a column
+            self._common = int(np.bitwise_and.reduce(word)), int(np.bitwise_or.reduce(word))
+        if self._common[0] >> flag & 1:
+            return True
+        if not self._common[1] >> flag & 1:
+            return False
+        by_row: Truth = (word & np.uint64(1 << flag)) != 0
+        return by_row
+
+
+def one_for_all(condition: Condition, facts: Facts) -> bool:
+    """Is the answer the same for every row of one profile and moment? Then it is worked out once for them."""
+    if isinstance(condition, ListedCondition | FreshCondition):
+        answer = facts.registries.get(condition.registry)
+        if answer is None:
+            return True
+        dates = not (answer.checked_day.ndim or answer.checked_at.ndim or answer.edition_day.ndim)
+        return dates if isinstance(condition, FreshCondition) else not (answer.listed.ndim or answer.since_day.ndim)
+    return False
 
 
 def evaluate(atom: int, key: AtomKey, column: Column) -> Answer:
-    condition = key.condition
-    if isinstance(condition, ConsentCondition):
-        return _consent(condition, key, column)
-    if isinstance(condition, RelationshipCondition):
-        return _relationship(condition, column)
-    if isinstance(condition, ListedCondition):
-        return _listed(condition, column)
-    if isinstance(condition, FreshCondition):
-        return _fresh(condition, column)
-    if isinstance(condition, CapCondition):
-        return _cap(atom, condition, column)
-    if isinstance(condition, OptOutCondition):
-        return _no_opt_out(condition, key, column)
-    if isinstance(condition, CallerCondition):
-        return _caller(condition, column)
-    if isinstance(condition, AbandonmentCondition):
-        return _abandonment(condition, column)
-    assert isinstance(condition, ConfirmationCondition)
-    return _confirmation(condition, column)
+    return _EVALUATE[type(key.condition)](atom, key, column)
 
 
 def _by_row(column: Column, row: Rows, sure: Truth, maybe: Truth, known: Truth | bool) -> Answer:
@@ -398,7 +402,7 @@ def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Ans
 
 def _caller(condition: CallerCondition, column: Column) -> Answer:
     answers = np.array([_caller_is(condition, caller) for caller in column.facts.callers], np.int8)
-    if column.facts.caller is None:
+    if column.facts.caller is None or len(answers) == 1:
         one = int(answers[0])
         return one == YES, one == NO
     by_row = answers[column.facts.caller]
@@ -441,3 +445,17 @@ def _confirmation(condition: ConfirmationCondition, column: Column) -> Answer:
         return False, known & ~recent
     few, many = (sent >= 0) & (sent < condition.at_most), sent >= condition.at_most
     return recent & few, _plain(np.asarray((known & ~recent) | many))
+
+
+_Evaluate = Callable[[int, AtomKey, Column], Answer]
+_EVALUATE: dict[type, _Evaluate] = {
+    ConsentCondition: lambda atom, key, column: _consent(key.condition, key, column),
+    RelationshipCondition: lambda atom, key, column: _relationship(key.condition, column),
+    ListedCondition: lambda atom, key, column: _listed(key.condition, column),
+    FreshCondition: lambda atom, key, column: _fresh(key.condition, column),
+    CapCondition: lambda atom, key, column: _cap(atom, key.condition, column),
+    OptOutCondition: lambda atom, key, column: _no_opt_out(key.condition, key, column),
+    CallerCondition: lambda atom, key, column: _caller(key.condition, column),
+    AbandonmentCondition: lambda atom, key, column: _abandonment(key.condition, column),
+    ConfirmationCondition: lambda atom, key, column: _confirmation(key.condition, column),
+}

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.instants import DAY, FOREVER_AT, MISSING, Moments
 from forbear.core.words import Purpose
-from forbear.kernel.atoms import Column, Truth, evaluate
+from forbear.kernel.atoms import Column, Truth, evaluate, one_for_all
 from forbear.kernel.facts import Facts, Flag, Rows
 from forbear.kernel.profile import (
     BUCKET_DAYS,
@@ -34,6 +34,10 @@ from forbear.rulebook.model import Rule, Rulebook
 
 ENGINE = "forbear-kernel/1"
 """Named in every decision; changed when the same facts and rulebook could come out otherwise."""
+
+
+Words = dict[int, npt.NDArray[np.uint64] | int]
+"""64 atoms a word: by row, or one value for all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,24 +188,28 @@ class Engine:
                 profiles.append(profile)
             profile_of[number] = known
         column = Column(facts, now, profiles, profile_of[slot], first_day[slot], last_day[slot])
-        words_true: dict[int, npt.NDArray[np.uint64] | int] = {0: facts.true if facts.true.ndim else int(facts.true)}
-        words_false: dict[int, npt.NDArray[np.uint64] | int] = {
-            0: facts.false if facts.false.ndim else int(facts.false)
-        }
-        for atom in sorted({atom for _, plan, _ in slots for atom in plan.atoms}):
-            true, false = evaluate(atom, self.compiler.atom_keys[atom - 64], column)
-            _set(words_true, atom, true)
-            _set(words_false, atom, false)
+        by_slot = Column(_slot_facts(facts, len(groups)), now, profiles, profile_of, first_day, last_day)
+        words_true: Words = {0: _one_or_all(facts.true)}
+        words_false: Words = {0: _one_or_all(facts.false)}
+        slot_true: Words = {}
+        slot_false: Words = {}
+        atoms = slots[0][1].atoms if len(slots) == 1 else sorted({a for _, plan, _ in slots for a in plan.atoms})
+        keys = self.compiler.atom_keys
+        for atom in atoms:
+            key = keys[atom - 64]
+            shared = one_for_all(key.condition, facts)
+            true, false = evaluate(atom, key, by_slot if shared else column)
+            if true is not False:
+                _set(slot_true if shared else words_true, atom, true)
+            if false is not False:
+                _set(slot_false if shared else words_false, atom, false)
         combination, first_row = _combine(slot, len(groups), [*words_true.values(), *words_false.values()], n)
         result = _Moment(column, slots, combination, first_row, slot[first_row].tolist(), [], [], [])
-        true_ints, false_ints = _ints(words_true, first_row), _ints(words_false, first_row)
-        for number, where in enumerate(result.where):
+        result.true = _ints(words_true, first_row, slot_true, result.where)
+        result.false = _ints(words_false, first_row, slot_false, result.where)
+        for where, true_bits, false_bits in zip(result.where, result.true, result.false, strict=True):
             profile, plan, closed = slots[where]
-            result.true.append(true_ints[number])
-            result.false.append(false_ints[number])
-            result.judged.append(
-                judge_plan(self.compiler, profile, plan, closed, true_ints[number], false_ints[number])
-            )
+            result.judged.append(judge_plan(self.compiler, profile, plan, closed, true_bits, false_bits))
         return result
 
     def _profile(self, facts: Facts, selector: int, promotional: bool, at: int) -> Profile:
@@ -370,10 +378,14 @@ def _distinct(values: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.
     return groups, inverse.astype(np.intp)
 
 
-def _set(words: dict[int, npt.NDArray[np.uint64] | int], atom: int, truth: Truth | bool) -> None:
+def _one_or_all(word: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64] | int:
+    return word if word.size > 1 else int(word.item())
+
+
+def _set(words: Words, atom: int, truth: Truth | bool) -> None:
     number, bit = divmod(atom, 64)
     have = words.get(number, 0)
-    if isinstance(truth, bool | np.bool_):
+    if isinstance(truth, bool) or truth.size == 1:
         if truth:
             words[number] = have | (1 << bit) if isinstance(have, int) else have | np.uint64(1 << bit)
         return
@@ -415,13 +427,20 @@ def _combine(
     return combination, first
 
 
-def _ints(words: dict[int, npt.NDArray[np.uint64] | int], rows: npt.NDArray[np.intp]) -> list[int]:
-    """The words of some rows as one integer each."""
-    found = [0] * len(rows)
+def _ints(words: Words, rows: npt.NDArray[np.intp], slot_words: Words, slots: list[int]) -> list[int]:
+    """The words of some rows as one integer each, with those of the rows' slots."""
+    same = sum(word << 64 * number for number, word in words.items() if isinstance(word, int))
+    same |= sum(word << 64 * number for number, word in slot_words.items() if isinstance(word, int))
+    found = [same] * len(rows)
     for number, word in words.items():
-        if isinstance(word, int):
-            if word:
-                found = [value | word << 64 * number for value in found]
-        else:
+        if not isinstance(word, int):
             found = [value | part << 64 * number for value, part in zip(found, word[rows].tolist(), strict=True)]
+    for number, word in slot_words.items():
+        if not isinstance(word, int):
+            found = [value | part << 64 * number for value, part in zip(found, word[slots].tolist(), strict=True)]
     return found
+
+
+def _slot_facts(facts: Facts, slots: int) -> Facts:
+    """The facts that are one for all rows, as seen by slot."""
+    return Facts(slots, facts.now, facts.selector, facts.selectors, facts.true, facts.false, facts.registries)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ _ALL_PURPOSES = mask(Purpose)
 class AtomKey:
     """A condition in its context: which channel and which purposes a consent must cover, whose days count."""
 
-    condition: Condition
+    condition: Any  # one of `Condition`; the table of evaluators goes by its type
     channel: int
     purposes: int
 
