@@ -8,8 +8,8 @@ the facts as they stand: a consent that has ended by then, or a list grown stale
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,18 @@ from forbear.kernel.profile import (
     Outcome,
     Plan,
     Profile,
-    judge_plan,
+    outcome,
 )
 from forbear.kernel.profile import words as plan_words
 from forbear.kernel.rows import take
-from forbear.rulebook.model import Rule, Rulebook
+from forbear.rulebook.model import (
+    CapCondition,
+    ConsentCondition,
+    OptOutCondition,
+    RelationshipCondition,
+    Rule,
+    Rulebook,
+)
 
 ENGINE = "forbear-kernel/1"
 """Named in every decision; changed when the same facts and rulebook could come out otherwise."""
@@ -57,8 +64,24 @@ class Answers:
     outcome: npt.NDArray[np.int32]
     outcomes: list[Outcome]
     earliest: Moments
-    capped: Truth  # the row's caps depend on earlier attempts: one contact to a person at a time
-    window_end: Moments  # for allowed rows: when a window closes or a text changes; FOREVER_AT if never
+    _now: _Moment | None
+
+    @property
+    def capped(self) -> Truth:
+        """Rows whose verdict depends on earlier attempts: one contact to a person at a time."""
+        if self._now is None:
+            return np.empty(0, bool)
+        capped: Truth = np.array([plan.capped for _, plan, _ in self._now.slots], bool)
+        by_combination: Truth = capped[np.array(self._now.where)]
+        return by_combination[self._now.combination]
+
+    @property
+    def window_end(self) -> Moments:
+        """By row: when a window that nothing lifts closes, or a text changes; FOREVER_AT if never."""
+        if self._now is None:
+            return np.empty(0, np.int64)
+        ends = np.array([self._now.window_end(number) for number in range(len(self._now.where))], np.int64)
+        return ends[self._now.combination]
 
     @property
     def code(self) -> npt.NDArray[np.int8]:
@@ -92,7 +115,15 @@ class _Moment:
     where: list[int]  # slot of each combination
     true: list[int]
     false: list[int]
-    judged: list[tuple[Code, tuple[int, ...]]]
+    outcomes: list[Outcome]
+
+    def window_end(self, combination: int) -> int:
+        """When a window that nothing lifts closes, or a text changes; FOREVER_AT if never."""
+        profile, _, _ = self.slots[self.where[combination]]
+        now, row = self.column.now, int(self.first[combination])
+        at = int(now[row]) if now.ndim else int(now)
+        unlifted = profile.unlifted(self.true[combination], self.false[combination])
+        return min(profile.closed(unlifted).enters(at, FOREVER_AT), profile.next_plan(at))
 
 
 class Engine:
@@ -103,7 +134,6 @@ class Engine:
         self.compiler = Compiler(rulebook)
         self._profiles: dict[tuple[object, bool, int], Profile] = {}
         self._most = profiles
-        self._outcomes: dict[tuple[object, ...], Outcome] = {}
 
     @property
     def digest(self) -> str:
@@ -112,28 +142,16 @@ class Engine:
     def judge(self, facts: Facts) -> Answers:
         if facts.n == 0:
             none = np.empty(0, np.int64)
-            return Answers(np.empty(0, np.int32), [], none, np.empty(0, bool), none)
+            return Answers(np.empty(0, np.int32), [], none, None)
         now = self._at(facts, facts.now)
-        codes = np.array([judged[0] for judged in now.judged], np.int8)
-        outcomes: list[Outcome] = []
         index: dict[Outcome, int] = {}
-        of_combination = np.empty(len(now.judged), np.int32)
-        ends = np.full(len(now.judged), FOREVER_AT, np.int64)
-        for number, (code, by) in enumerate(now.judged):
-            profile, plan, closed = now.slots[now.where[number]]
-            outcome = self._outcome(code, by, plan, profile, closed, now.true[number], now.false[number])
-            of_combination[number] = index.setdefault(outcome, len(index))
-            if of_combination[number] == len(outcomes):
-                outcomes.append(outcome)
-            if code <= Code.SATISFIED:
-                at = int(facts.now) if not facts.now.ndim else int(facts.now[now.first[number]])
-                ends[number] = _window_end(profile, at, now.true[number], now.false[number])
-        outcome_by_row = of_combination[now.combination]
+        of_combination = np.array([index.setdefault(outcome, len(index)) for outcome in now.outcomes], np.int32)
+        outcomes = list(index)
+        by_row = of_combination[now.combination]
         earliest = np.full(facts.n, MISSING, np.int64)
-        if (codes == Code.NOT_NOW).any():
-            self._search(facts, now, codes, outcome_by_row, outcomes, index, earliest)
-        capped = np.array([plan.capped for _, plan, _ in now.slots], bool)[np.array(now.where)][now.combination]
-        return Answers(outcome_by_row, outcomes, earliest, capped, ends[now.combination])
+        if any(outcome.code is Code.NOT_NOW for outcome in outcomes):
+            self._search(facts, now, by_row, outcomes, index, earliest)
+        return Answers(by_row, outcomes, earliest, now)
 
     def explain(self, facts: Facts, rows: Sequence[int]) -> list[list[RuleWord]]:
         """Every rule's own word on the chosen rows at their moment, silent ones included."""
@@ -188,15 +206,21 @@ class Engine:
                 profiles.append(profile)
             profile_of[number] = known
         column = Column(facts, now, profiles, profile_of[slot], first_day[slot], last_day[slot])
-        by_slot = Column(_slot_facts(facts, len(groups)), now, profiles, profile_of, first_day, last_day)
+        by_slot = column
+        if n > 1:
+            by_slot = Column(_slot_facts(facts, len(groups)), now, profiles, profile_of, first_day, last_day)
+        plans = {id(plan): plan for _, plan, _ in slots}.values()
+        same_true, same_false, settled = _empty_lists(column, plans)
         words_true: Words = {0: _one_or_all(facts.true)}
         words_false: Words = {0: _one_or_all(facts.false)}
         slot_true: Words = {}
         slot_false: Words = {}
-        atoms = slots[0][1].atoms if len(slots) == 1 else sorted({a for _, plan, _ in slots for a in plan.atoms})
+        atoms = slots[0][1].atoms if len(plans) == 1 else sorted({atom for plan in plans for atom in plan.atoms})
         keys = self.compiler.atom_keys
         for atom in atoms:
             key = keys[atom - 64]
+            if type(key.condition) in settled:
+                continue
             shared = one_for_all(key.condition, facts)
             true, false = evaluate(atom, key, by_slot if shared else column)
             if true is not False:
@@ -204,13 +228,13 @@ class Engine:
             if false is not False:
                 _set(slot_false if shared else words_false, atom, false)
         combination, first_row = _combine(slot, len(groups), [*words_true.values(), *words_false.values()], n)
-        result = _Moment(column, slots, combination, first_row, slot[first_row].tolist(), [], [], [])
-        result.true = _ints(words_true, first_row, slot_true, result.where)
-        result.false = _ints(words_false, first_row, slot_false, result.where)
-        for where, true_bits, false_bits in zip(result.where, result.true, result.false, strict=True):
-            profile, plan, closed = slots[where]
-            result.judged.append(judge_plan(self.compiler, profile, plan, closed, true_bits, false_bits))
-        return result
+        where = slot[first_row].tolist()
+        trues = _ints(same_true, words_true, first_row, slot_true, where)
+        falses = _ints(same_false, words_false, first_row, slot_false, where)
+        outcomes = [
+            self._outcome(slots[which], true, false) for which, true, false in zip(where, trues, falses, strict=True)
+        ]
+        return _Moment(column, slots, combination, first_row, where, trues, falses, outcomes)
 
     def _profile(self, facts: Facts, selector: int, promotional: bool, at: int) -> Profile:
         bucket = at // DAY // BUCKET_DAYS * BUCKET_DAYS
@@ -223,27 +247,16 @@ class Engine:
             self._profiles[key] = profile
         return profile
 
-    def _outcome(
-        self, code: Code, by: tuple[int, ...], plan: Plan, profile: Profile, closed: int, true: int, false: int
-    ) -> Outcome:
-        shadow: tuple[str, ...] = ()
-        if self.compiler.shadow & plan.active:
-            spoken = plan_words(self.compiler, profile, plan, closed, true, false)
-            shadow = tuple(
-                sorted(
-                    {
-                        self.compiler.ids[r]
-                        for r, c in spoken
-                        if r in self.compiler.shadow and c > max(code, Code.SATISFIED)
-                    }
-                )
-            )
-        names = tuple(self.compiler.ids[rule] for rule in by)
-        if code <= Code.SATISFIED:
-            return Outcome(code, Verdict.ALLOW, None, (), plan.obligations, shadow)
-        if code is Code.NOT_NOW:
-            return Outcome(code, Verdict.DEFER, Cure.TIME, names, (), shadow)
-        return Outcome(code, Verdict.DENY, Cure.EVIDENCE if code is Code.UNKNOWN else Cure.NONE, names, (), shadow)
+    def _outcome(self, slot: tuple[Profile, Plan, int], true: int, false: int) -> Outcome:
+        """What one combination of atoms comes to; remembered in the plan."""
+        profile, plan, closed = slot
+        key = (closed, true & plan.bits, false & plan.bits)
+        known = plan.judged.get(key)
+        if known is None:
+            if len(plan.judged) > 65536:
+                plan.judged.clear()
+            known = plan.judged[key] = outcome(self.compiler, profile, plan, closed, true, false)
+        return known
 
     # the first moment every rule is met
 
@@ -251,51 +264,52 @@ class Engine:
         self,
         facts: Facts,
         now: _Moment,
-        codes: npt.NDArray[np.int8],
-        outcome_by_row: Rows,
+        by_row: npt.NDArray[np.int32],
         outcomes: list[Outcome],
         index: dict[Outcome, int],
         earliest: Moments,
     ) -> None:
         """Fills `earliest`. A row that finds none is denied for want of evidence, by all it met on the way."""
-        waiting = codes[now.combination] == Code.NOT_NOW
+        deferred = np.array([outcome.code is Code.NOT_NOW for outcome in now.outcomes], bool)
+        waiting = deferred[now.combination]
         special = _special(facts)
-        representatives: list[int] = []
         plain = waiting & ~special
+        representatives: list[int] = []
         if plain.any():  # rows alike in all that time can change wait alike
-            seen: npt.NDArray[np.intp] = np.unique(now.combination[plain])
-            first = np.full(len(now.judged), -1, np.int64)
+            first = np.full(len(now.outcomes), -1, np.int64)
             those = np.flatnonzero(plain)
             first[now.combination[those[::-1]]] = those[::-1]
-            representatives.extend(int(first[number]) for number in seen)
-        representatives.extend(int(row) for row in np.flatnonzero(waiting & special))
+            representatives.extend(first[first >= 0].tolist())
+        representatives.extend(np.flatnonzero(waiting & special).tolist())
         rows = np.array(representatives, np.int64)
-        found, blockers = self._earliest(take(facts, rows), [now.judged[now.combination[row]][1] for row in rows])
-        new_outcome = np.empty(len(rows), np.int32)
-        for number, row in enumerate(rows):
-            old = outcomes[outcome_by_row[row]]
-            if found[number] != MISSING:
-                new_outcome[number] = outcome_by_row[row]
-                continue
-            names = tuple(self.compiler.ids[rule] for rule in sorted(blockers[number]))
-            outcome = Outcome(Code.UNKNOWN, Verdict.DENY, Cure.EVIDENCE, names, (), old.shadow)
-            new_outcome[number] = index.setdefault(outcome, len(index))
-            if new_outcome[number] == len(outcomes):
-                outcomes.append(outcome)
-        by_combination = np.full(len(now.judged), -1, np.int64)
-        for number, row in enumerate(rows):
-            if special[row]:
-                earliest[row], outcome_by_row[row] = found[number], new_outcome[number]
-            else:
-                by_combination[now.combination[row]] = number
+        found, blockers = self._earliest(take(facts, rows), [outcomes[by_row[row]].rules for row in rows])
+        became = np.empty(len(rows), np.int32)
+        for number, row in enumerate(representatives):
+            became[number] = by_row[row]
+            if found[number] == MISSING:
+                outcome = replace(
+                    outcomes[by_row[row]],
+                    code=Code.UNKNOWN,
+                    verdict=Verdict.DENY,
+                    cure=Cure.EVIDENCE,
+                    rules=self.compiler.in_order(blockers[number]),
+                )
+                became[number] = index.setdefault(outcome, len(index))
+                if became[number] == len(outcomes):
+                    outcomes.append(outcome)
+        own = special[rows]
+        earliest[rows[own]], by_row[rows[own]] = found[own], became[own]
         if plain.any():
-            which = by_combination[now.combination[plain]]
-            earliest[plain], outcome_by_row[plain] = found[which], new_outcome[which]
+            number_of = np.zeros(len(now.outcomes), np.int64)
+            number_of[now.combination[rows[~own]]] = np.flatnonzero(~own)
+            which = number_of[now.combination[plain]]
+            earliest[plain], by_row[plain] = found[which], became[which]
 
-    def _earliest(self, facts: Facts, by: list[tuple[int, ...]]) -> tuple[Moments, list[set[int]]]:
+    def _earliest(self, facts: Facts, by: list[tuple[str, ...]]) -> tuple[Moments, list[set[str]]]:
+        """The first moment at which each row is allowed, MISSING if none; and all rules that stood in its way."""
         n = facts.n
         found = np.full(n, MISSING, np.int64)
-        blockers: list[set[int]] = [set(rules) for rules in by]
+        blockers: list[set[str]] = [set(rules) for rules in by]
         at = np.broadcast_to(facts.now, (n,)).astype(np.int64)
         limit = at + HORIZON_DAYS * DAY
         row = np.arange(n)
@@ -305,14 +319,14 @@ class Engine:
             going: list[int] = []
             for place, index in enumerate(row.tolist()):
                 number = int(state.combination[place])
-                code, rules = state.judged[number]
-                if code <= Code.SATISFIED:
+                outcome = state.outcomes[number]
+                if outcome.code <= Code.SATISFIED:
                     found[index] = at[index]
                     continue
                 profile, plan, _ = state.slots[state.where[number]]
                 moment = int(at[index])
                 following = profile.next_plan(moment)
-                if code is Code.NOT_NOW:
+                if outcome.code is Code.NOT_NOW:
                     true, false = state.true[number], state.false[number]
                     ahead = profile.closed(profile.unlifted(true, false)).leaves(moment)
                     for clause in plan.clauses:
@@ -320,7 +334,7 @@ class Engine:
                             ahead = max(ahead, int(state.column.releases[clause.cap][place]))
                     following = min(following, ahead) if ahead > moment else following
                 else:
-                    blockers[index].update(rules)
+                    blockers[index].update(outcome.rules)
                 if following <= limit[index] and following < profile.end:
                     at[index] = following
                     going.append(index)
@@ -334,16 +348,14 @@ def _title(rules: Sequence[Rule], index: int) -> tuple[str, bool]:
     return "The law of the place was read for this channel and purpose", False
 
 
-def _window_end(profile: Profile, at: int, true: int, false: int) -> int:
-    closes = profile.closed(profile.unlifted(true, false)).enters(at, FOREVER_AT)
-    return min(closes, profile.next_plan(at))
-
-
-def _promotional(facts: Facts, selector: Rows) -> Truth:
+def _promotional(facts: Facts, selector: Rows) -> Truth | bool:
     """Rows whose content is or may be promotional although another purpose is stated."""
+    if len(selector) == 1:
+        other_purpose = facts.selectors[int(selector[0])].purpose is not Purpose.MARKETING
+        return other_purpose and not int(facts.false.item()) >> Flag.PROMOTIONAL & 1
     other = np.array([s.purpose is not Purpose.MARKETING for s in facts.selectors], bool)
     if not other.any():
-        return np.zeros(facts.n, bool)
+        return False
     denied = (facts.false >> np.uint64(Flag.PROMOTIONAL) & np.uint64(1)).astype(bool)
     may: Truth = other[selector] & ~denied
     return may
@@ -427,18 +439,41 @@ def _combine(
     return combination, first
 
 
-def _ints(words: Words, rows: npt.NDArray[np.intp], slot_words: Words, slots: list[int]) -> list[int]:
-    """The words of some rows as one integer each, with those of the rows' slots."""
-    same = sum(word << 64 * number for number, word in words.items() if isinstance(word, int))
-    same |= sum(word << 64 * number for number, word in slot_words.items() if isinstance(word, int))
+def _ints(same: int, words: Words, rows: npt.NDArray[np.intp], slot_words: Words, slots: list[int]) -> list[int]:
+    """The words of some rows as one integer each, with those of the rows' slots and what all rows share."""
+    for number, word in (*words.items(), *slot_words.items()):
+        if isinstance(word, int):
+            same |= word << 64 * number
     found = [same] * len(rows)
-    for number, word in words.items():
-        if not isinstance(word, int):
-            found = [value | part << 64 * number for value, part in zip(found, word[rows].tolist(), strict=True)]
-    for number, word in slot_words.items():
-        if not isinstance(word, int):
-            found = [value | part << 64 * number for value, part in zip(found, word[slots].tolist(), strict=True)]
+    for which, table in ((rows, words), (slots, slot_words)):
+        for number, word in table.items():
+            if not isinstance(word, int):
+                found = [value | part << 64 * number for value, part in zip(found, word[which].tolist(), strict=True)]
     return found
+
+
+def _empty_lists(column: Column, plans: Collection[Plan]) -> tuple[int, int, set[type]]:
+    """Atoms about lists that have no entries at all: true, false, and the kinds of condition settled so."""
+    facts = column.facts
+    true = false = 0
+    settled: set[type] = set()
+    for kind, entries, flag, holds in (
+        (ConsentCondition, facts.consents, Flag.CONSENTS_KNOWN, False),
+        (RelationshipCondition, facts.relationships, Flag.RELATIONSHIPS_KNOWN, False),
+        (OptOutCondition, facts.opt_outs, Flag.OPT_OUTS_KNOWN, True),
+        (CapCondition, facts.attempts, Flag.ATTEMPTS_KNOWN, True),
+    ):
+        if entries is not None and len(entries.row):
+            continue
+        known = column.known(flag)
+        if isinstance(known, bool):
+            settled.add(kind)
+            if known:
+                bits = 0
+                for plan in plans:
+                    bits |= plan.kinds.get(kind, 0)
+                true, false = (true | bits, false) if holds else (true, false | bits)
+    return true, false, settled
 
 
 def _slot_facts(facts: Facts, slots: int) -> Facts:

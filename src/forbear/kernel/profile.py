@@ -123,9 +123,10 @@ class Plan:
     active: frozenset[int]  # every rule that applies here, windows included
     obligations: tuple[str, ...]
     atoms: tuple[int, ...]  # atoms beyond the flags that some clause or window reads
-    true_bits: int  # which bits of the words matter at all
+    bits: int  # which bits of the words matter at all
+    kinds: dict[type, int]  # by kind of condition, the bits of its atoms
     capped: bool
-    judged: dict[tuple[int, int, int], tuple[Code, tuple[int, ...]]] = field(default_factory=dict)
+    judged: dict[tuple[int, int, int], Outcome] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -203,6 +204,10 @@ class Compiler:
             found = self._index[rule_id] = len(self.ids)
             self.ids.append(rule_id)
         return found
+
+    def in_order(self, rule_ids: set[str]) -> tuple[str, ...]:
+        """Rule ids in the order of the rulebook, as in every answer."""
+        return tuple(sorted(rule_ids, key=self._index.__getitem__))
 
     def compile(self, selector: Selector, promotional: bool, bucket: int) -> Profile:
         """`bucket`: the horizon begins two days before this day. `promotional`: it may be marketing as well."""
@@ -393,8 +398,21 @@ class Compiler:
                 bits |= conjunction.true | conjunction.false
         atoms = tuple(index for index in range(64, bits.bit_length()) if bits >> index & 1)
         active = frozenset([index for index, value, _ in present if in_force(value)] + [index for index, _ in static])
+        kinds: dict[type, int] = {}
+        for atom in atoms:
+            kind = type(self.atom_keys[atom - 64].condition)
+            kinds[kind] = kinds.get(kind, 0) | 1 << atom
         return Plan(
-            begin, finish, tuple(clauses), tuple(settled), active, tuple(sorted(obligations)), atoms, bits, capped
+            begin,
+            finish,
+            tuple(clauses),
+            tuple(settled),
+            active,
+            tuple(sorted(obligations)),
+            atoms,
+            bits,
+            kinds,
+            capped,
         )
 
     def atom(self, condition: Condition, selector: Selector, purposes: int) -> int:
@@ -438,27 +456,24 @@ class Compiler:
         return tuple(found)
 
 
-def judge_plan(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true: int, false: int) -> Judged:
-    """The worst code and the rules that gave it, shadow rules apart; remembered per combination of atoms."""
-    key = (closed, true & plan.true_bits, false & plan.true_bits)
-    known = plan.judged.get(key)
-    if known is None:
-        worst, by = Code.SILENT, set[int]()
-        for index, code in words(compiler, profile, plan, closed, true, false):
-            if index in compiler.shadow:
-                continue
-            if code > worst:
-                worst, by = code, {index}
-            elif code == worst:
-                by.add(index)
-        known = (worst, tuple(sorted(by)) if worst > Code.SATISFIED else ())
-        if len(plan.judged) > 65536:
-            plan.judged.clear()
-        plan.judged[key] = known
-    return known
-
-
-Judged = tuple[Code, tuple[int, ...]]
+def outcome(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true: int, false: int) -> Outcome:
+    """The worst code any enforced rule gave and the rules that gave it; shadow rules are only named."""
+    worst, by, shadow = Code.SILENT, set[int](), dict[int, Code]()
+    for index, code in words(compiler, profile, plan, closed, true, false):
+        if index in compiler.shadow:
+            shadow[index] = max(code, shadow.get(index, Code.SILENT))
+        elif code > worst:
+            worst, by = code, {index}
+        elif code == worst:
+            by.add(index)
+    ids = compiler.ids
+    stricter = tuple(ids[index] for index, code in sorted(shadow.items()) if code > max(worst, Code.SATISFIED))
+    names = tuple(ids[index] for index in sorted(by))
+    if worst <= Code.SATISFIED:
+        return Outcome(worst, Verdict.ALLOW, None, (), plan.obligations, stricter)
+    if worst is Code.NOT_NOW:
+        return Outcome(worst, Verdict.DEFER, Cure.TIME, names, (), stricter)
+    return Outcome(worst, Verdict.DENY, Cure.EVIDENCE if worst is Code.UNKNOWN else Cure.NONE, names, (), stricter)
 
 
 def words(
