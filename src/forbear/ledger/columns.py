@@ -122,6 +122,11 @@ def texts(values: Iterable[str]) -> Text:
     return Text(*_strings([value.encode() for value in values]))
 
 
+def utf8s(values: Sequence[bytes]) -> Text:
+    """Texts that are encoded already."""
+    return Text(*_strings(values))
+
+
 def byteas(values: Sequence[bytes | None]) -> Bytea:
     return Bytea(*_strings(values))
 

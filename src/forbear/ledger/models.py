@@ -94,6 +94,7 @@ class Permit(models.Model):
     channel = models.SmallIntegerField()
     purpose = models.SmallIntegerField()
     mode = models.SmallIntegerField()
+    marketing = models.BooleanField()  # by its purpose, or by content that may be promotional
     campaign = models.BigIntegerField()  # hashes of the words the caller used; 0 none
     subject = models.BigIntegerField()
     debt = models.BigIntegerField()

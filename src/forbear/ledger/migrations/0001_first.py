@@ -161,6 +161,7 @@ class Migration(migrations.Migration):
                         ("channel", models.SmallIntegerField()),
                         ("purpose", models.SmallIntegerField()),
                         ("mode", models.SmallIntegerField()),
+                        ("marketing", models.BooleanField()),
                         ("campaign", models.BigIntegerField()),
                         ("subject", models.BigIntegerField()),
                         ("debt", models.BigIntegerField()),

@@ -100,6 +100,7 @@ CREATE TABLE ledger_permit (
     channel smallint NOT NULL,
     purpose smallint NOT NULL,
     mode smallint NOT NULL,
+    marketing boolean NOT NULL,
     campaign bigint NOT NULL,
     subject bigint NOT NULL,
     debt bigint NOT NULL,

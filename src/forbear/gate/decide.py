@@ -1,0 +1,560 @@
+"""May these contacts be made, now? Judged, stored and, where allowed, permitted in one commit.
+
+Many requests share a transaction. Two round trips: the first locks the people and reads
+every fact, the second appends decisions and permits and commits. An answer is given only
+after the commit. Whatever fails is an error, never a pass.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import psycopg
+
+from forbear.accounts.connect import Connection
+from forbear.core.codes import Cure, Verdict
+from forbear.core.errors import BadInput
+from forbear.core.instants import MISSING, SECOND, at_of, moment_of
+from forbear.core.keys import NO_KEY
+from forbear.core.words import Purpose
+from forbear.gate import claims as claimed
+from forbear.gate import gather, packed
+from forbear.gate.claims import Claims
+from forbear.gate.contact import MAX_CONTACTS, Answer, Asked, ClockAstray, Decided, Refused
+from forbear.gate.gather import AccountFacts, Sender
+from forbear.gate.opened import Gate, opened
+from forbear.kernel.facts import Facts
+from forbear.kernel.judge import ENGINE, Answers
+from forbear.kernel.rows import take
+from forbear.ledger import attempts as recent
+from forbear.ledger import columns, tree, writes
+from forbear.ledger.columns import Ids
+
+PERMIT_S: Final = 60
+CLOCK_WITHIN_S: Final = 2
+
+_VERDICTS: Final = list(Verdict)
+_CURES: Final = list(Cure)
+_TRANSIENT: Final = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.UniqueViolation,  # another process took the same idempotency key
+)
+_CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_SEEN: Final = (
+    "SELECT account, key, digest, decisions FROM ledger_idempotency"
+    " WHERE (account, key) IN (SELECT * FROM unnest(%s, %s)) AND at > now() - interval '48 hours'"
+)
+_encode: Final = msgspec.json.Encoder().encode
+_log = logging.getLogger("forbear.gate")
+
+
+def decide(conn: Connection, asked: Sequence[Asked], gate: Gate | None = None) -> list[Decided | Exception]:
+    """One result or refusal for each request, in order; a request's contacts are decided all or none.
+
+    `conn` is idle, in autocommit. Raises `ClockAstray` and the database's own errors, which
+    concern every request. A transient failure is tried once more together, then one by one,
+    so that no request fails for a stranger's.
+    """
+    gate = gate or opened()
+    gate.look()
+    results: list[Decided | Exception | None] = [None] * len(asked)
+    first: list[int] = []
+    again: list[int] = []  # the same idempotency key twice in one batch: the second finds the first one's answer
+    seen: set[tuple[UUID, str]] = set()
+    for i, item in enumerate(asked):
+        if not 1 <= len(item.contacts) <= MAX_CONTACTS:
+            todo = "send them in several requests" if item.contacts else None
+            results[i] = BadInput(
+                f"{len(item.contacts):,} contacts, not 1 to {MAX_CONTACTS:,}", key="contacts", todo=todo
+            )
+            continue
+        name = (item.account, item.idempotency_key or "")
+        (again if item.idempotency_key and name in seen else first).append(i)
+        seen.add(name)
+    for group in (first, again):
+        for i, result in zip(group, _together(conn, [asked[i] for i in group], gate), strict=True):
+            results[i] = result
+    return [result for result in results if result is not None]
+
+
+def _together(conn: Connection, asked: list[Asked], gate: Gate) -> list[Decided | Exception]:
+    if not asked:
+        return []
+    for _ in range(2):
+        try:
+            return _Batch(conn, asked, gate).run()
+        except _TRANSIENT as fault:
+            _log.info("batch tried again: %s", type(fault).__name__)
+    if len(asked) == 1:
+        return [_Batch(conn, asked, gate).run()[0]]
+    results: list[Decided | Exception] = []
+    for item in asked:
+        try:
+            results.extend(_Batch(conn, [item], gate).run())
+        except _TRANSIENT as fault:
+            results.append(fault)
+    return results
+
+
+@dataclass(slots=True)
+class _Read:
+    """The first round trip."""
+
+    now: int
+    accounts: dict[UUID, AccountFacts]
+    keys: dict[UUID, UUID]
+    seen: dict[tuple[UUID, str], tuple[bytes, list[UUID]]]
+    stored: gather.Stored
+
+
+class _Batch:
+    def __init__(self, conn: Connection, asked: list[Asked], gate: Gate) -> None:
+        self.conn = conn
+        self.asked = asked
+        self.gate = gate
+        self.owner = [i for i, item in enumerate(asked) for _ in item.contacts]  # row -> request
+        contacts = [contact for item in asked for contact in item.contacts]
+        self.claims = claimed.of_contacts(contacts, gate.secrets)
+        self.digests = {
+            i: blake2b(_encode([item.contacts, item.redeem]), digest_size=16).digest()
+            for i, item in enumerate(asked)
+            if item.idempotency_key
+        }
+        self.results: list[Decided | Exception | None] = [None] * len(asked)
+        self.fresh: list[bytes] = []  # selectors stored by this commit
+
+    def run(self) -> list[Decided | Exception]:
+        with self.conn.transaction():
+            read = self._read()
+            if abs(time.time() * SECOND - read.now) > CLOCK_WITHIN_S * SECOND:
+                raise ClockAstray(f"the clocks differ by {time.time() - read.now / SECOND:+.1f} s")
+            senders = self._senders(read)
+            rows = np.array([row for row, i in enumerate(self.owner) if self.results[i] is None], np.int64)
+            if len(rows):
+                some = self.claims if len(rows) == len(self.owner) else _some(self.claims, rows)
+                self._decide(read, some, [senders[row] for row in rows.tolist()], rows)
+        if len(_stored_selectors) > 1 << 20:
+            _stored_selectors.clear()
+        _stored_selectors.update(self.fresh)
+        assert all(result is not None for result in self.results)
+        return [result for result in self.results if result is not None]
+
+    # --- reading
+
+    def _read(self) -> _Read:
+        conn, claims = self.conn, self.claims
+        known = claims.addresses.addr[claims.addresses.addr != NO_KEY]
+        people = columns.int8s(np.unique(known))
+        older = [key.column for some in claims.older.values() for key in some]
+        probes = columns.int8s(np.concatenate([np.unique(known), np.array(older, np.int64)])) if older else people
+        accounts = list({item.account for item in self.asked})
+        keys = list({item.key for item in self.asked if item.key})
+        named = [item for item in self.asked if item.idempotency_key]
+        sender_ids = any(contact.from_ is not None for contact in claims.contacts)
+        with conn.pipeline():
+            conn.execute(writes.SHARE_GATE)
+            conn.execute(writes.LOCK_NEW, [people])
+            locked = conn.execute(writes.LOCK_READ, [people], binary=True)
+            clock = conn.execute(_CLOCK, binary=True)
+            account_rows = conn.execute(gather.ACCOUNTS, [accounts], binary=True)
+            key_rows = conn.execute(gather.KEYS, [keys], binary=True) if keys else None
+            holds = conn.execute(gather.HOLDS, binary=True)
+            suppressions = conn.execute(gather.SUPPRESSIONS, [probes], binary=True)
+            consents = conn.execute(gather.CONSENTS, [probes], binary=True)
+            registered = conn.execute(gather.SENDER_IDS, [accounts], binary=True) if sender_ids else None
+            seen = None
+            if named:
+                names = [item.idempotency_key for item in named]
+                seen = conn.execute(_SEEN, [[item.account for item in named], names], binary=True)
+        row = clock.fetchone()
+        assert row is not None
+        return _Read(
+            now=int(row[0]),
+            accounts=gather.accounts_of(account_rows),
+            keys=dict(key_rows.fetchall()) if key_rows else {},
+            seen={(r[0], r[1]): (bytes(r[2]), r[3]) for r in seen} if seen else {},
+            stored=gather.Stored(
+                holds=[(r[0], r[1]) for r in holds],
+                sender_ids=[(r[0], r[1], r[2]) for r in registered] if registered else [],
+                suppressions=suppressions.fetchall(),
+                consents=consents.fetchall(),
+                attempts=dict(locked.fetchall()),
+            ),
+        )
+
+    def _senders(self, read: _Read) -> list[Sender | None]:
+        """Whose contact each row is; a request that cannot be decided gets its refusal here."""
+        senders: list[Sender | None] = []
+        made: dict[tuple[UUID, str | None], Sender] = {}
+        for i, item in enumerate(self.asked):
+            account = read.accounts.get(item.account)
+            start = len(senders)
+            senders.extend([None] * len(item.contacts))
+            if item.key is not None and read.keys.get(item.key) != item.account:
+                self.results[i] = Refused("key_revoked", "the API key was revoked")
+            elif account is None or not account.sellers:
+                self.results[i] = Refused("unknown_account", "the account is not known, or contacts people for nobody")
+            elif item.idempotency_key and (found := read.seen.get((item.account, item.idempotency_key))):
+                self.results[i] = self._repeat(i, *found)
+            else:
+                first = next(iter(account.sellers))
+                for place, contact in enumerate(item.contacts):
+                    name = contact.seller
+                    sender = made.get((item.account, name))
+                    if sender is None:
+                        seller = account.sellers.get(name or first)
+                        if seller is None:
+                            what = "the account contacts people for no seller of this name"
+                            self.results[i] = BadInput(what, key=f"contacts[{place}].seller")
+                            break
+                        sender = made[item.account, name] = Sender(account, seller)
+                    senders[start + place] = sender
+        return senders
+
+    def _repeat(self, i: int, digest: bytes, decisions: list[UUID]) -> Decided | Refused:
+        if digest != self.digests[i]:
+            return Refused("key_reused", "this idempotency key came with another request before")
+        return answered(self.conn, self.asked[i].account, decisions)
+
+    # --- judging
+
+    def _decide(
+        self, read: _Read, claims: Claims, senders: Sequence[Sender | None], rows: npt.NDArray[np.int64]
+    ) -> None:
+        ours = [sender for sender in senders if sender is not None]
+        assert len(ours) == len(senders), "every row left has a sender"
+        facts = gather.facts_of(self.gate, claims, ours, read.stored, read.now)
+        redeem = np.array([self.asked[self.owner[row]].redeem for row in rows.tolist()], bool)
+        judged = _Judged(self.gate, claims, ours, read, facts, redeem)
+        judged.run()
+        self._write(read, claims, ours, rows, judged)
+
+    # --- writing
+
+    def _write(
+        self,
+        read: _Read,
+        claims: Claims,
+        senders: Sequence[Sender],
+        rows: npt.NDArray[np.int64],
+        judged: _Judged,
+    ) -> None:
+        conn, now, n = self.conn, read.now, len(rows)
+        moment = moment_of(now)
+        ids, batch = judged.ids, columns.uuid_at(columns.new_ids(now, 1), 0)
+        allowed = np.flatnonzero(judged.verdict == 0)
+        selectors = [packed.selector_bytes(selector) for selector in judged.facts.selectors]
+        digest_rows = np.frombuffer(b"".join([digest for digest, _ in selectors]), np.uint8).reshape(-1, 16)
+        selector = digest_rows[np.broadcast_to(judged.facts.selector, (n,))]
+        accounts = columns.ids_of([sender.account.id for sender in senders])
+        sellers = columns.ids_of([sender.seller.id for sender in senders])
+        addresses = claims.addresses
+        fixed = np.empty(n, tree.FIXED)
+        for name, value in (
+            *(("id", ids), ("at", now), ("account", accounts), ("seller", sellers), ("addr", addresses.addr)),
+            *(("key_id", addresses.key_id), ("mac", addresses.mac), ("channel", claims.channel)),
+            *(("purpose", claims.purpose), ("mode", claims.mode), ("verdict", judged.verdict), ("cure", judged.cure)),
+            *(("earliest", judged.earliest), ("permit", judged.permits), ("selector", selector)),
+        ):
+            fixed[name] = value
+        whole, width = fixed.tobytes(), tree.FIXED.itemsize
+        leaves = [
+            tree.leaf(whole[i * width : (i + 1) * width], rules, obligations, facts)
+            for i, (rules, obligations, facts) in enumerate(
+                zip(judged.rules, judged.obligations, judged.packed, strict=True)
+            )
+        ]
+        root = tree.root(leaves)
+        rulebook = bytes.fromhex(self.gate.engine.digest.removeprefix("sha256:"))
+        with conn.pipeline():
+            fresh = [pair for pair in dict(selectors).items() if pair[0] not in _stored_selectors]
+            if fresh:
+                conn.execute(
+                    "INSERT INTO ledger_selector SELECT * FROM unnest(%s, %s) AS u (d, b) ORDER BY d"
+                    " ON CONFLICT DO NOTHING",
+                    [columns.byteas([pair[0] for pair in fresh]), columns.byteas([pair[1] for pair in fresh])],
+                )
+            conn.execute(
+                "INSERT INTO ledger_decision (id, at, account, seller, addr, key_id, mac, channel, purpose, mode,"
+                " verdict, cure, earliest, rules, obligations, selector, facts, permit, batch, batch_index)"
+                " SELECT id, %s, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest,"
+                " rules, obligations, selector, facts, permit, %s, i"
+                " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+                " AS u (id, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest,"
+                " rules, obligations, selector, facts, permit, i)",
+                [
+                    *(moment, batch, columns.uuids(ids), columns.uuids(accounts), columns.uuids(sellers)),
+                    *(columns.int8s(addresses.addr), columns.int2s(addresses.key_id), addresses.mac_column),
+                    *(columns.int2s(claims.channel), columns.int2s(claims.purpose), columns.int2s(claims.mode)),
+                    *(columns.int2s(judged.verdict), columns.int2s(judged.cure, judged.cure < 0)),
+                    columns.moments(judged.earliest, judged.earliest == MISSING),
+                    *(columns.utf8s(judged.rules), columns.utf8s(judged.obligations)),
+                    *(columns.macs(selector), columns.byteas(judged.packed)),
+                    columns.uuids(judged.permits, judged.verdict != 0),
+                    columns.int4s(np.arange(n)),
+                ],
+            )
+            if len(allowed):
+                self._permits(claims, senders, judged, allowed, accounts, sellers, now)
+            conn.execute(
+                "WITH b AS (INSERT INTO ledger_batch VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, root)"
+                " INSERT INTO ledger_logqueue (batch, root) SELECT id, root FROM b",
+                [batch, moment, n, root, rulebook, ENGINE],
+            )
+            self._remember(rows, ids, moment)
+        self.fresh = [pair[0] for pair in fresh]
+        self._answer(rows, judged, now)
+
+    def _permits(
+        self,
+        claims: Claims,
+        senders: Sequence[Sender],
+        judged: _Judged,
+        allowed: npt.NDArray[np.int64],
+        accounts: Ids,
+        sellers: Ids,
+        now: int,
+    ) -> None:
+        conn, moment, addresses = self.conn, moment_of(now), claims.addresses
+        permits = columns.uuids(judged.permits[allowed])
+        conn.execute(
+            "INSERT INTO ledger_permit (id, decision, account, seller, seller_number, addr, mac, channel, purpose,"
+            " mode, marketing, campaign, subject, debt, issued_at, expires_at)"
+            " SELECT id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign,"
+            " subject, debt, %s, expires FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " AS u (id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign,"
+            " subject, debt, expires)",
+            [
+                *(moment, permits, columns.uuids(judged.ids[allowed]), columns.uuids(accounts[allowed])),
+                columns.uuids(sellers[allowed]),
+                columns.int4s([senders[i].seller.number for i in allowed.tolist()]),
+                columns.int8s(addresses.addr[allowed]),
+                columns.macs(addresses.mac[allowed], addresses.exact[allowed]),
+                *(columns.int2s(column[allowed]) for column in (claims.channel, claims.purpose, claims.mode)),
+                columns.bools(claims.marketing[allowed]),
+                *(columns.int8s(column[allowed]) for column in (claims.campaign, claims.subject, claims.debt)),
+                columns.moments(judged.expires[allowed]),
+            ],
+        )
+        spent = allowed[judged.redeem[allowed]]
+        if len(spent):
+            conn.execute(
+                "INSERT INTO ledger_redemption SELECT unnest(%s), %s",
+                [columns.uuids(judged.permits[spent]), moment],
+            )
+        changed = sorted(judged.changed)
+        conn.execute(
+            "UPDATE ledger_counter c SET attempts = u.attempts FROM unnest(%s, %s) AS u (addr, attempts)"
+            " WHERE c.addr = u.addr",
+            [
+                columns.int8s(np.array(changed, np.int64)),
+                columns.byteas([recent.pruned(judged.attempts[addr], now) for addr in changed]),
+            ],
+        )
+
+    def _remember(self, rows: npt.NDArray[np.int64], ids: Ids, moment: Any) -> None:
+        """Idempotency keys; one that is older than it holds is taken over, one taken meanwhile fails the batch."""
+        start = dict[int, list[UUID]]()
+        if not self.digests:
+            return
+        for place, row in enumerate(rows.tolist()):
+            i = self.owner[row]
+            if i in self.digests:
+                start.setdefault(i, []).append(columns.uuid_at(ids, place))
+        for i, decisions in start.items():
+            self.conn.execute(
+                "DELETE FROM ledger_idempotency WHERE account = %s AND key = %s AND at <= now() - interval '48 hours'",
+                [self.asked[i].account, self.asked[i].idempotency_key],
+            )
+            self.conn.execute(
+                "INSERT INTO ledger_idempotency (account, key, digest, decisions, at) VALUES (%s, %s, %s, %s, %s)",
+                [self.asked[i].account, self.asked[i].idempotency_key, self.digests[i], decisions, moment],
+            )
+
+    def _answer(self, rows: npt.NDArray[np.int64], judged: _Judged, now: int) -> None:
+        by_request: dict[int, list[Answer]] = {}
+        all_ids, all_permits = judged.ids.tobytes(), judged.permits.tobytes()
+        earliest, expires, verdict = judged.earliest.tolist(), judged.expires.tolist(), judged.verdict.tolist()
+        for place, row in enumerate(rows.tolist()):
+            outcome = judged.outcomes[place]
+            allow = verdict[place] == 0
+            answer = Answer(
+                decision=UUID(bytes=all_ids[place * 16 : place * 16 + 16]),
+                verdict=outcome.verdict,
+                cure=outcome.cure,
+                earliest=None if earliest[place] == MISSING else earliest[place],
+                rules=outcome.rules,
+                obligations=outcome.obligations,
+                permit=UUID(bytes=all_permits[place * 16 : place * 16 + 16]) if allow else None,
+                expires_at=expires[place] if allow else None,
+            )
+            by_request.setdefault(self.owner[row], []).append(answer)
+        for i, answers in by_request.items():
+            self.results[i] = Decided(answers=answers, rulebook=self.gate.engine.digest, at=now)
+
+
+class _Judged:
+    """The verdicts of a batch, found in rounds: of the contacts that would share a person's caps, one a round."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        claims: Claims,
+        senders: Sequence[Sender],
+        read: _Read,
+        facts: Facts,
+        redeem: npt.NDArray[np.bool_],
+    ) -> None:
+        n = facts.n
+        self.gate, self.claims, self.senders, self.now, self.redeem = gate, claims, senders, read.now, redeem
+        self.facts = facts
+        self.attempts = dict(read.stored.attempts)
+        self.changed: set[int] = set()
+        self.ids = columns.new_ids(read.now, n)
+        self.permits = columns.new_ids(read.now, n)
+        self.verdict = np.empty(n, np.int16)
+        self.cure = np.empty(n, np.int16)
+        self.earliest = np.empty(n, np.int64)
+        self.expires = np.empty(n, np.int64)
+        self.outcomes: list[Any] = [None] * n
+        self.rules: list[bytes] = [b""] * n
+        self.obligations: list[bytes] = [b""] * n
+        self.packed: list[bytes] = [b""] * n
+
+    def run(self) -> None:
+        left = np.arange(self.facts.n)
+        facts, claims = self.facts, self.claims
+        while len(left):
+            answers = self.gate.engine.judge(facts)
+            accepted = self._accept(answers, claims, left)
+            self._keep(answers, facts, left, accepted)
+            if accepted.all():
+                return
+            left = left[~accepted]
+            claims = _some(self.claims, left)
+            senders = [self.senders[row] for row in left.tolist()]
+            facts = gather.with_attempts(take(self.facts, left), claims, senders, self.attempts)
+
+    def _accept(self, answers: Answers, claims: Claims, left: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which rows' answers stand: all but those after a contact just allowed that would count for them."""
+        addrs = claims.addresses.addr
+        _, first, counts = np.unique(addrs, return_index=True, return_counts=True)
+        accepted = np.ones(len(left), bool)
+        if (counts == 1).all():
+            return accepted
+        alone = np.zeros(len(left), bool)
+        alone[first[counts == 1]] = True
+        allowed = np.array([outcome.verdict is Verdict.ALLOW for outcome in answers.outcomes], bool)[answers.outcome]
+        counted = answers.capped | (claims.purpose == Purpose.OPTOUT_CONFIRMATION.bit)
+        reached: set[int] = set()
+        for place in np.flatnonzero(~alone & (addrs != NO_KEY)).tolist():
+            addr = int(addrs[place])
+            if addr in reached and counted[place]:
+                accepted[place] = False
+            elif allowed[place]:
+                reached.add(addr)
+        return accepted
+
+    def _keep(
+        self, answers: Answers, facts: Facts, left: npt.NDArray[np.int64], accepted: npt.NDArray[np.bool_]
+    ) -> None:
+        places = np.flatnonzero(accepted)
+        rows = left[places]
+        which = answers.outcome[places]
+        verdicts = np.array([_VERDICTS.index(o.verdict) for o in answers.outcomes], np.int16)
+        cures = np.array([-1 if o.cure is None else _CURES.index(o.cure) for o in answers.outcomes], np.int16)
+        self.verdict[rows] = verdicts[which]
+        self.cure[rows] = cures[which]
+        deferred = self.verdict[rows] == _VERDICTS.index(Verdict.DEFER)
+        self.earliest[rows] = np.where(deferred, answers.earliest[places], MISSING)
+        self.expires[rows] = np.minimum(answers.window_end[places], self.now + PERMIT_S * SECOND)
+        self.permits[rows[self.verdict[rows] != 0]] = 0
+        texts = [(" ".join(o.rules).encode(), " ".join(o.obligations).encode()) for o in answers.outcomes]
+        bodies = packed.pack(facts)
+        for place, row, number in zip(places.tolist(), rows.tolist(), which.tolist(), strict=True):
+            self.outcomes[row] = answers.outcomes[number]
+            self.rules[row], self.obligations[row] = texts[number]
+            self.packed[row] = bodies[place]
+        self._reserve(rows[self.verdict[rows] == 0])
+
+    def _reserve(self, rows: npt.NDArray[np.int64]) -> None:
+        """Each allowed contact is an attempt from now on, whatever becomes of it, until it is said not to be placed."""
+        if not len(rows):
+            return
+        claims = self.claims
+        records = np.zeros(len(rows), recent.RECORD)
+        records["at"] = np.where(self.redeem[rows], self.now, self.expires[rows])
+        records["seller"] = [self.senders[row].seller.number for row in rows.tolist()]
+        for name, column in (
+            *(("purpose", claims.purpose), ("channel", claims.channel), ("mode", claims.mode)),
+            *(("subject", claims.subject), ("debt", claims.debt), ("permit", self.permits)),
+        ):
+            records[name] = column[rows]
+        whole, width = records.tobytes(), recent.RECORD.itemsize
+        for place, addr in enumerate(claims.addresses.addr[rows].tolist()):
+            assert addr != NO_KEY, "nobody is reached at an address that was not understood"
+            self.attempts[addr] = bytes(self.attempts.get(addr, b"")) + whole[place * width : (place + 1) * width]
+            self.changed.add(addr)
+
+
+_stored_selectors: set[bytes] = set()  # digests that commits of this process stored; storing again is harmless
+
+
+def _some(claims: Claims, rows: npt.NDArray[np.int64]) -> Claims:
+    from forbear.ledger.addresses import some
+
+    those = rows.tolist()
+    return Claims(
+        [claims.contacts[row] for row in those],
+        some(claims.addresses, rows),
+        claims.numbers[rows],
+        {place: claims.older[row] for place, row in enumerate(those) if row in claims.older},
+        [claims.places[row] for row in those],
+        claims.true[rows],
+        claims.false[rows],
+        *(claims.channel[rows], claims.purpose[rows], claims.mode[rows], claims.marketing[rows]),
+        *(claims.campaign[rows], claims.subject[rows], claims.debt[rows]),
+        None if claims.dialler is None else claims.dialler[:, rows],
+    )
+
+
+def answered(conn: Connection, account: UUID, decisions: Sequence[UUID]) -> Decided:
+    """The answers given before, from the ledger, in the order of `decisions`."""
+    rows = conn.execute(
+        "SELECT d.id, d.at, d.verdict, d.cure, d.earliest, d.rules, d.obligations, d.permit, p.expires_at, b.rulebook"
+        " FROM ledger_decision d JOIN ledger_batch b ON b.id = d.batch LEFT JOIN ledger_permit p ON p.id = d.permit"
+        " WHERE d.id = ANY(%s) AND d.account = %s",
+        [list(decisions), account],
+        binary=True,
+    ).fetchall()
+    by_id = {row[0]: row for row in rows}
+    found = [by_id[decision] for decision in decisions]
+    return Decided(
+        answers=[
+            Answer(
+                decision=row[0],
+                verdict=_VERDICTS[row[2]],
+                cure=None if row[3] is None else _CURES[row[3]],
+                earliest=None if row[4] is None else at_of(row[4]),
+                rules=tuple(row[5].split()),
+                obligations=tuple(row[6].split()),
+                permit=row[7],
+                expires_at=None if row[8] is None else at_of(row[8]),
+            )
+            for row in found
+        ],
+        rulebook=f"sha256:{bytes(found[0][9]).hex()}",
+        at=at_of(found[0][1]),
+        repeated=True,
+    )

@@ -1,0 +1,463 @@
+"""The kernel's facts: what was claimed, under what the store knows. One query per source, read as columns.
+
+Opt-outs, suppressions, consents, attempts, standing and sender facts come from the store;
+registries from their mapped snapshots. Nothing a caller says can loosen any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from forbear.core import where
+from forbear.core.instants import MISSING
+from forbear.core.keys import NO_KEY
+from forbear.core.words import Channel, LineType, Mode, OptOutScope, Purpose, RecipientKind, SenderKind
+from forbear.gate.claims import Claims, Evidence
+from forbear.gate.opened import Gate
+from forbear.kernel.facts import (
+    NO,
+    NOT_KNOWN,
+    YES,
+    Attempts,
+    Consents,
+    Dialler,
+    Facts,
+    Flag,
+    OptOuts,
+    RegistryColumn,
+    Selector,
+)
+from forbear.ledger import attempts as packed
+from forbear.ledger.kinds import Scope
+
+Policy = tuple[tuple[str, bool | str], ...]
+
+ACCOUNTS: Final = (
+    "SELECT a.id, a.status, a.policy, s.id, s.number, s.slug, s.country, s.kind, s.ftc FROM accounts_account a"
+    " LEFT JOIN accounts_accountseller l ON l.account_id = a.id AND (l.until IS NULL OR l.until > now())"
+    " LEFT JOIN accounts_seller s ON s.id = l.seller_id WHERE a.id = ANY(%s) ORDER BY a.id, l.id"
+)
+KEYS: Final = "SELECT id, account_id FROM accounts_apikey WHERE id = ANY(%s) AND revoked_at IS NULL"
+HOLDS: Final = (
+    "SELECT account_id, seller_id FROM accounts_hold WHERE lifted_at IS NULL"
+    " AND (until IS NULL OR until > clock_timestamp())"
+)
+SENDER_IDS: Final = (
+    "SELECT i.seller_id, lower(i.value), i.registered FROM accounts_senderidentity i"
+    " JOIN accounts_accountseller l ON l.seller_id = i.seller_id AND l.account_id = ANY(%s)"
+    " WHERE i.channel = 'sms' AND i.registered IS NOT NULL"
+)
+SUPPRESSIONS: Final = (
+    "SELECT addr, mac, scope, owner, channels, covers, campaign, said, (extract(epoch FROM at) * 1000000)::bigint,"
+    " (extract(epoch FROM last_at) * 1000000)::bigint FROM ledger_suppression"
+    " WHERE addr = ANY(%s) AND lifted_at IS NULL"
+)
+CONSENTS: Final = (
+    "SELECT addr, mac, sellers, level, (extract(epoch FROM given_at) * 1000000)::bigint, given_day, until_day,"
+    " channels, purposes, covers, evidence, names_seller, (extract(epoch FROM withdrawn_at) * 1000000)::bigint"
+    " FROM ledger_consent WHERE addr = ANY(%s)"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SellerFacts:
+    """What the store knows of whom a contact is for."""
+
+    id: UUID
+    number: int
+    slug: str
+    country: str | None
+    kind: SenderKind | None
+    ftc: bool | None
+
+
+@dataclass(slots=True, eq=False)
+class AccountFacts:
+    id: UUID
+    active: bool
+    policy: Policy
+    sellers: dict[str, SellerFacts] = field(default_factory=dict)  # by slug, in the order they were linked
+
+
+def accounts_of(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, AccountFacts]:
+    """The rows of `ACCOUNTS`."""
+    found: dict[UUID, AccountFacts] = {}
+    for account, status, policy, seller, number, slug, country, kind, ftc in rows:
+        known = found.get(account)
+        if known is None:
+            choices = tuple(sorted((str(name), value) for name, value in (policy or {}).items()))
+            known = found[account] = AccountFacts(account, status == "active", choices)
+        if seller is not None:
+            known.sellers[slug] = SellerFacts(seller, number, slug, country, SenderKind(kind) if kind else None, ftc)
+    return found
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the store answered about one batch, still as rows. Read under the people's locks."""
+
+    holds: list[tuple[UUID | None, UUID | None]]
+    sender_ids: list[tuple[UUID, str, bool]]
+    suppressions: list[tuple[Any, ...]]
+    consents: list[tuple[Any, ...]]
+    attempts: dict[int, bytes]  # addr -> packed
+
+
+class Sender(NamedTuple):
+    """Whose contact a row is."""
+
+    account: AccountFacts
+    seller: SellerFacts
+
+
+def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stored, now: int) -> Facts:
+    """The whole batch as the kernel judges it, at one moment."""
+    n = len(claims.contacts)
+    true, false = claims.true.copy(), claims.false.copy()
+    distinct = list(dict.fromkeys(senders))
+    place_of = {sender: place for place, sender in enumerate(distinct)}
+    sender_row = np.zeros(n, np.int32) if len(distinct) == 1 else np.array([place_of[one] for one in senders], np.int32)
+    _sender_flags(distinct, stored.holds, sender_row, true, false)
+    rows_of = _rows_by_address(claims)
+    opt_outs = _suppressions(claims, senders, stored.suppressions, rows_of, true, false)
+    known = np.uint64(1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN)
+    true |= known
+    selector, selectors = _selectors(claims, senders)
+    caller, callers = _callers(claims, senders, stored.sender_ids, true, false)
+    dialler = None if claims.dialler is None else Dialler(*claims.dialler)
+    facts = Facts(
+        n=n,
+        now=np.array(now, np.int64),
+        selector=selector,
+        selectors=selectors,
+        true=true,
+        false=false,
+        registries=_registries(gate, claims, distinct, sender_row),
+        caller=caller,
+        callers=callers,
+        consents=_consents(claims, senders, stored.consents, rows_of),
+        opt_outs=opt_outs,
+        dialler=dialler,
+    )
+    return with_attempts(facts, claims, senders, stored.attempts)
+
+
+def with_attempts(facts: Facts, claims: Claims, senders: Sequence[Sender], attempts: dict[int, bytes]) -> Facts:
+    """The facts with each person's attempts for the seller as they stand; the rest unchanged."""
+    n = facts.n
+    confirmation = claims.purpose == Purpose.OPTOUT_CONFIRMATION.bit
+    sent = np.zeros(n, np.int64) if confirmation.any() else None
+    blobs = [attempts.get(addr, b"") for addr in claims.addresses.addr.tolist()]
+    if not any(blobs):
+        return replace(facts, attempts=None, confirmations_sent=sent)
+    records, row = packed.unpack(blobs)
+    numbers = np.array([sender.seller.number for sender in senders], np.int64)
+    ours = records["seller"] == numbers[row]
+    records, row = records[ours], row[ours]
+    if sent is not None:
+        _confirmations(facts, claims, records, row, sent)
+    known, said = records["known"], records["said"]
+
+    def event(bit: int) -> npt.NDArray[np.int8]:
+        return np.where(known & bit, np.where(said & bit, YES, NO), NOT_KNOWN).astype(np.int8)
+
+    def same(mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+        of_row = mine[row]
+        return np.where((of_row == 0) | (theirs == 0), NOT_KNOWN, np.where(of_row == theirs, YES, NO)).astype(np.int8)
+
+    column = Attempts(
+        row=row,
+        at=records["at"].astype(np.int64),
+        on_day=np.full(len(row), MISSING, np.int32),
+        channel=records["channel"].astype(np.int16),
+        purpose=records["purpose"].astype(np.int16),
+        mode=records["mode"].astype(np.int16),
+        same_subject=same(claims.subject, records["subject"]),
+        same_debt=same(claims.debt, records["debt"]),
+        answered=event(packed.ANSWERED),
+        conversation=event(packed.CONVERSATION),
+        abandoned=event(packed.ABANDONED),
+        refused=event(packed.REFUSED),
+    )
+    return replace(facts, attempts=column, confirmations_sent=sent)
+
+
+def _confirmations(
+    facts: Facts, claims: Claims, records: packed.Records, row: npt.NDArray[np.int32], sent: npt.NDArray[np.int64]
+) -> None:
+    """How many confirmations this person was sent since the last opt-out."""
+    last = np.full(facts.n, MISSING, np.int64)
+    if facts.opt_outs is not None:
+        np.maximum.at(last, facts.opt_outs.row, facts.opt_outs.at)
+    confirmed = (records["purpose"] & Purpose.OPTOUT_CONFIRMATION.bit) != 0
+    since = confirmed & (records["at"] >= last[row])
+    np.add.at(sent, row[since], 1)
+
+
+def _sender_flags(
+    distinct: Sequence[Sender],
+    holds: Sequence[tuple[UUID | None, UUID | None]],
+    sender_row: npt.NDArray[np.int32],
+    true: npt.NDArray[np.uint64],
+    false: npt.NDArray[np.uint64],
+) -> None:
+    yes, no = np.empty(len(distinct), np.uint64), np.empty(len(distinct), np.uint64)
+    for place, (account, seller) in enumerate(distinct):
+        held = any(
+            (by_account is None and by_seller is None) or by_account == account.id or by_seller == seller.id
+            for by_account, by_seller in holds
+        )
+        stands = account.active and not held
+        within_ftc = seller.ftc is not False  # not known: taken as yes, the stricter
+        yes[place] = int(stands) << Flag.STANDING | int(within_ftc) << Flag.SENDER_FTC
+        no[place] = int(not stands) << Flag.STANDING | int(not within_ftc) << Flag.SENDER_FTC | 1 << Flag.CARRIER_BLOCK
+    true |= yes[sender_row]
+    false |= no[sender_row]
+
+
+def _rows_by_address(claims: Claims) -> dict[int, list[int]]:
+    """Which rows each key of an address is of, old keys included."""
+    found: dict[int, list[int]] = {}
+    for row, addr in enumerate(claims.addresses.addr.tolist()):
+        if addr != NO_KEY:
+            found.setdefault(addr, []).append(row)
+    for row, older in claims.older.items():
+        for key in older:
+            found.setdefault(key.column, []).append(row)
+    return found
+
+
+def _confirmed(claims: Claims, row: int, addr: int, mac: bytes | None) -> bool:
+    """A key of the hashed kinds is confirmed by its mac: 60 bits may collide, 188 do not."""
+    if mac is None:
+        return bool(claims.addresses.exact[row])
+    if addr == int(claims.addresses.addr[row]):
+        mine: bytes = claims.addresses.mac[row].tobytes()
+        return mine == mac
+    return any(key.column == addr and key.mac == mac for key in claims.older.get(row, ()))
+
+
+def _suppressions(
+    claims: Claims,
+    senders: Sequence[Sender],
+    stored: Sequence[tuple[Any, ...]],
+    rows_of: dict[int, list[int]],
+    true: npt.NDArray[np.uint64],
+    false: npt.NDArray[np.uint64],
+) -> OptOuts | None:
+    """What the person said becomes opt-outs, judged by their rules; what a list or an operator says, `SUPPRESSED`."""
+    said: list[tuple[int, int, int, int, int]] = []
+    suppressed: set[int] = set()
+    for addr, mac, scope, owner, channels, covers, campaign, by_person, at, last_at in stored:
+        for row in rows_of.get(addr, ()):
+            if not _confirmed(claims, row, addr, mac) or not binds(scope, owner, senders[row]):
+                continue
+            if not by_person:
+                if covers_contact(
+                    channels,
+                    covers,
+                    campaign,
+                    int(claims.channel[row]),
+                    bool(claims.marketing[row]),
+                    int(claims.campaign[row]),
+                ):
+                    suppressed.add(row)
+                continue
+            mine = int(claims.campaign[row])
+            same = NOT_KNOWN if not campaign or not mine else YES if campaign == mine else NO
+            for moment in {at, last_at}:
+                for channel in [bit for bit in _CHANNELS if channels & bit] or [0]:
+                    said.append((row, moment, covers, channel, same))
+    bit = np.uint64(1 << Flag.SUPPRESSED)
+    hit = np.zeros(len(true), bool)
+    hit[list(suppressed)] = True
+    true[hit] |= bit
+    false[~hit] |= bit
+    if not said:
+        return None
+    columns = [np.array(column, np.int64) for column in zip(*sorted(said), strict=True)]
+    types = (np.int32, np.int64, np.int16, np.int16, np.int8)
+    return OptOuts(*(column.astype(kind) for column, kind in zip(columns, types, strict=True)))
+
+
+_CHANNELS: Final = tuple(channel.bit for channel in Channel)
+_NUMBERED: Final = Channel.VOICE.bit | Channel.SMS.bit
+
+
+def binds(scope: int, owner: UUID, sender: Sender) -> bool:
+    """Whether a suppression of this scope is about this sender at all."""
+    if scope == Scope.INSTALLATION:
+        return True
+    return owner == (sender.account.id if scope == Scope.ACCOUNT else sender.seller.id)
+
+
+def covers_contact(channels: int, covers: int, campaign: int, channel: int, marketing: bool, mine: int) -> bool:
+    """Whether a suppression's reach covers a contact. A call and a text reach the same number."""
+    if channels and not channels & (_NUMBERED if channel & _NUMBERED else channel):
+        return False
+    if covers == OptOutScope.CAMPAIGN.bit:
+        return not mine or not campaign or mine == campaign
+    return marketing or covers == OptOutScope.ALL.bit
+
+
+def _consents(
+    claims: Claims, senders: Sequence[Sender], stored: Sequence[tuple[Any, ...]], rows_of: dict[int, list[int]]
+) -> Consents | None:
+    found: list[tuple[int, ...]] = []
+    for addr, mac, sellers, *rest in stored:
+        level, given_at, given_day, until_day, channels, purposes, covers, evidence, names_seller, withdrawn = rest
+        for row in rows_of.get(addr, ()):
+            if senders[row].seller.id in sellers and _confirmed(claims, row, addr, mac):
+                found.append(
+                    (
+                        *(row, level, _or_missing(given_day), _or_missing(given_at), _or_missing(until_day)),
+                        *(channels, purposes, covers, _three(evidence), _three(names_seller), _or_missing(withdrawn)),
+                    )
+                )
+    if not found:
+        return None
+    columns = [np.array(column, np.int64) for column in zip(*sorted(found), strict=True)]
+    types = (np.int32, np.int16, np.int32, np.int64, np.int32, np.int16, np.int16, np.int16, np.int8, np.int8, np.int64)
+    return Consents(*(column.astype(kind) for column, kind in zip(columns, types, strict=True)))
+
+
+def _or_missing(value: int | None) -> int:
+    return MISSING if value is None else value
+
+
+def _three(value: bool | None) -> int:
+    return NOT_KNOWN if value is None else int(value)
+
+
+def _selectors(claims: Claims, senders: Sequence[Sender]) -> tuple[npt.NDArray[np.int32], list[Selector]]:
+    index: dict[tuple[object, ...], int] = {}
+    selectors: list[Selector] = []
+    rows: list[int] = []
+    for contact, evidence, sender in zip(claims.contacts, claims.places, senders, strict=True):
+        hints = contact.recipient
+        kind = line_type = county = None
+        if hints is not None:
+            kind, line_type, county = hints.kind, hints.line_type, hints.county
+        account, seller = sender
+        key = (
+            *(evidence, contact.channel, contact.purpose, contact.mode, kind, seller.kind, seller.country),
+            *(contact.sector, line_type, county, account.policy),
+        )
+        place = index.get(key)
+        if place is None:
+            place = index[key] = len(selectors)
+            selectors.append(_selector(*key))
+        rows.append(place)
+    return np.array(rows, np.int32), selectors
+
+
+@lru_cache(maxsize=1 << 16)
+def _selector(
+    evidence: Evidence,
+    channel: Channel,
+    purpose: Purpose,
+    mode: Mode | None,
+    recipient_kind: RecipientKind | None,
+    sender_kind: SenderKind | None,
+    sender_country: str | None,
+    sector: str | None,
+    line_type: LineType | None,
+    county: str | None,
+    policy: Policy,
+) -> Selector:
+    country, region, postcode, timezone, classes = evidence
+    unknown_location = str(dict(policy).get("unknown_location", "all"))
+    return Selector(
+        places=where.resolve_class(country, region, postcode, timezone, classes, unknown_location),
+        channel=channel,
+        purpose=purpose,
+        mode=mode if channel is Channel.VOICE else None,
+        recipient_kind=recipient_kind,
+        sender_kind=sender_kind,
+        sender_country=sender_country,
+        sector=sector,
+        line_type=line_type,
+        county=county,
+        policy=policy,
+    )
+
+
+def _callers(
+    claims: Claims,
+    senders: Sequence[Sender],
+    sender_ids: Sequence[tuple[UUID, str, bool]],
+    true: npt.NDArray[np.uint64],
+    false: npt.NDArray[np.uint64],
+) -> tuple[npt.NDArray[np.int32] | None, list[str | None]]:
+    """What the person will see as sender, and whether that stands on a register of sender ids."""
+    callers: list[str | None] = [None]
+    if all(contact.from_ is None for contact in claims.contacts):
+        return None, callers
+    index: dict[str | None, int] = {None: 0}
+    rows = np.zeros(len(claims.contacts), np.int32)
+    registered = {(seller, value): known for seller, value, known in sender_ids}
+    bit = np.uint64(1 << Flag.SENDER_ID_REGISTERED)
+    for row, contact in enumerate(claims.contacts):
+        caller = contact.from_.strip() if contact.from_ is not None else None
+        rows[row] = index.setdefault(caller, len(index))
+        if rows[row] == len(callers):
+            callers.append(caller)
+        if caller is not None and registered:
+            known = registered.get((senders[row].seller.id, caller.lower()))
+            if known is not None:
+                (true if known else false)[row] |= bit
+    return rows, callers
+
+
+def _registries(
+    gate: Gate, claims: Claims, distinct: Sequence[Sender], sender_row: npt.NDArray[np.int32]
+) -> dict[str, RegistryColumn]:
+    """The mapped snapshots' answers. A registry that is not here, or does not cover a number, is not known."""
+    here = set(gate.registries.names())
+    n = len(claims.contacts)
+    found: dict[str, RegistryColumn] = {}
+    by_number = claims.addresses.exact
+    all_numbers = bool(by_number.all())
+    for name in gate.asked:
+        if name not in here:
+            continue
+        if all_numbers and len(distinct) == 1:
+            account, seller = distinct[0]
+            said = gate.registries.answer(name, claims.numbers, str(account.id), str(seller.id))
+            found[name] = _column(said.listed, said.obtained_at, said.edition_day)
+            continue
+        listed = np.full(n, NOT_KNOWN, np.int8)
+        obtained, edition = np.full(n, MISSING, np.int64), np.full(n, MISSING, np.int32)
+        for place, (account, seller) in enumerate(distinct):
+            for numbers in (True, False):
+                rows = np.flatnonzero((sender_row == place) & (by_number == numbers))
+                if not len(rows):
+                    continue
+                column = claims.numbers[rows] if numbers else claims.addresses.addr[rows].astype(np.uint64)
+                key_id = 0 if numbers else int(claims.addresses.key_id[rows[0]])
+                said = gate.registries.answer(name, column, str(account.id), str(seller.id), key_id)
+                listed[rows], obtained[rows], edition[rows] = said.listed, said.obtained_at, said.edition_day
+        found[name] = _column(listed, obtained, edition)
+    return found
+
+
+_NO_DAY: Final = np.array(MISSING, np.int32)
+
+
+def _column(
+    listed: npt.NDArray[np.int8], obtained: npt.NDArray[np.int64], edition: npt.NDArray[np.int32]
+) -> RegistryColumn:
+    return RegistryColumn(
+        listed=listed.astype(np.int8, copy=False),
+        since_day=_NO_DAY,
+        checked_day=_NO_DAY,
+        checked_at=obtained,
+        edition_day=edition,
+    )

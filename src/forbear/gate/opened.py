@@ -1,0 +1,72 @@
+"""What a process judges with: the engine, the registries it has mapped, the secrets that key addresses."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from forbear.accounts.home import Secrets, load_secrets
+from forbear.core.keys import Secret
+from forbear.kernel.judge import Engine
+from forbear.registries.snapshots import Registries, default_folder
+from forbear.rulebook.load import shipped
+from forbear.rulebook.model import FreshCondition, ListedCondition, Value
+
+_LOOK_AGAIN_S: Final = 1.0
+
+
+@dataclass
+class Gate:
+    """Shared by the threads of a process. `secrets`: the first keys new addresses, the others only probe."""
+
+    engine: Engine
+    registries: Registries
+    secrets: tuple[Secret, ...]
+    asked: tuple[str, ...] = ()  # the registries some rule of the rulebook asks
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _looked_at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        rules = self.engine.rulebook.rules
+        self.asked = tuple(sorted({name for rule in rules for value in rule.values for name in _registries_of(value)}))
+
+    @property
+    def secret(self) -> Secret:
+        return self.secrets[0]
+
+    def look(self) -> None:
+        """Maps newer snapshots where there are any; looks at most once a second."""
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s < _LOOK_AGAIN_S or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._looked_at_s = now_s
+            self.registries.refresh()
+        finally:
+            self._lock.release()
+
+
+def secrets_of(known: Secrets) -> tuple[Secret, ...]:
+    return tuple(Secret(key, value) for key, value in sorted(known.address_keys.items(), reverse=True))
+
+
+@cache
+def opened() -> Gate:
+    """The gate of this process: the shipped rulebook, the registries and secrets of its home."""
+    return Gate(Engine(shipped()), Registries.open(default_folder()), secrets_of(load_secrets()))
+
+
+def _registries_of(value: object) -> set[str]:
+    """Every registry a text of a rule names, however deep in its conditions."""
+    if isinstance(value, ListedCondition | FreshCondition):
+        return {value.registry}
+    if isinstance(value, tuple):
+        return {name for part in value for name in _registries_of(part)}
+    if isinstance(value, Value):
+        return {
+            name for part in (value.any_of, value.unless, value.listed, value.fresh) for name in _registries_of(part)
+        }
+    return set()

@@ -1,0 +1,53 @@
+"""The small Merkle tree of one batch (RFC 6962 hashing), and the bytes of a decision that are its leaf.
+
+A leaf is everything a decision says: the fixed columns big-endian, then its rules,
+obligations and packed facts, each behind its length. It can be built again from the row.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+
+FIXED: Final = np.dtype(
+    [
+        ("id", "u1", (16,)),
+        ("at", ">i8"),
+        ("account", "u1", (16,)),
+        ("seller", "u1", (16,)),
+        ("addr", ">i8"),
+        ("key_id", ">i2"),
+        ("mac", "u1", (16,)),
+        ("channel", ">i2"),
+        ("purpose", ">i2"),
+        ("mode", ">i2"),
+        ("verdict", "u1"),
+        ("cure", "i1"),  # -1 none
+        ("earliest", ">i8"),  # MISSING where there is none
+        ("permit", "u1", (16,)),  # zeros where there is none
+        ("selector", "u1", (16,)),
+    ]
+)
+_LENGTHS = struct.Struct(">III")
+
+
+def leaf(fixed: bytes, rules: bytes, obligations: bytes, facts: bytes) -> bytes:
+    """The hash of one decision."""
+    lengths = _LENGTHS.pack(len(rules), len(obligations), len(facts))
+    return sha256(b"\0" + fixed + lengths + rules + obligations + facts).digest()
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """The root over leaf hashes: the left subtree is the largest power of two smaller than the whole."""
+    assert leaves, "an empty batch has no root"
+    level = list(leaves)
+    while len(level) > 1:
+        above = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            above.append(level[-1])
+        level = above
+    return level[0]
