@@ -34,7 +34,7 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "opt_out",
     "account",
     "rulebook",
-    "embedded",
+    "database",
 )
 
 app = typer.Typer(

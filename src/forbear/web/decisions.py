@@ -61,7 +61,7 @@ class Door:
         self._batcher: Batcher[gate.Asked, gate.Decided] = Batcher(
             Flusher,
             flushers=int(os.environ.get("FORBEAR_FLUSHERS", "2")),
-            most_at_once=_AT_ONCE,
+            most_at_once=int(os.environ.get("FORBEAR_BATCH_CONTACTS", _AT_ONCE)),
             most_waiting=MAX_WAITING,
         )
 
