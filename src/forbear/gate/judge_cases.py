@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from forbear.core.codes import Cure, Verdict
 from forbear.core.errors import BadInput
@@ -117,10 +117,14 @@ def check(judged: Judged) -> Checked:
 
 
 @contextmanager
-def open_lines(path: Path | None, stdin: BufferedReader) -> Iterator[Iterator[tuple[int, bytes]]]:
+def open_lines(path: Path | None, stdin: IO[bytes]) -> Iterator[Iterator[tuple[int, bytes]]]:
     """The numbered lines of a file, or of `stdin`; gzip is told by its first bytes. Memory is bounded by one line."""
     if path is None:
-        yield _lines(_unpacked(stdin), "-")
+        reader: BufferedReader = BufferedReader(cast(RawIOBase, stdin))  # any stream, with a look ahead
+        try:
+            yield _lines(_unpacked(reader), "-")
+        finally:
+            reader.detach()
         return
     try:
         raw = path.open("rb")
