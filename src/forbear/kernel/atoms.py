@@ -269,14 +269,14 @@ def _fresh(condition: FreshCondition, column: Column) -> Answer:
 def _latest_edition(editions: tuple[str, ...], today: Ints) -> Ints:
     """The newest publication day (MM-DD of each year) on or before each day."""
     latest = np.empty(today.shape, np.int64)
-    for day in np.unique(today):
-        year = date_of(int(day)).year
-        published = [
-            day_of(date_of(int(day)).replace(year=y, month=int(e[:2]), day=int(e[3:])))
-            for e in editions
-            for y in (year - 1, year)
-        ]
-        latest[today == day] = max(p for p in published if p <= day)
+    for day in set(today.tolist()):
+        on = date_of(day)
+        published = (
+            day_of(on.replace(year=year, month=int(edition[:2]), day=int(edition[3:])))
+            for edition in editions
+            for year in (on.year - 1, on.year)
+        )
+        latest[today == day] = max(edition for edition in published if edition <= day)
     return latest
 
 
