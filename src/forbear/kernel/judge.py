@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -127,13 +128,14 @@ class _Moment:
 
 
 class Engine:
-    """Judges by one rulebook. Profiles are cached; safe to share between threads that only judge."""
+    """Judges by one rulebook. Profiles are cached and may be shared between threads."""
 
     def __init__(self, rulebook: Rulebook, profiles: int = 20_000) -> None:
         self.rulebook = rulebook
         self.compiler = Compiler(rulebook)
         self._profiles: dict[tuple[object, bool, int], Profile] = {}
         self._most = profiles
+        self._compiling = Lock()
 
     @property
     def digest(self) -> str:
@@ -241,7 +243,8 @@ class Engine:
         key = (facts.selectors[selector], promotional, bucket)
         profile = self._profiles.get(key)
         if profile is None:
-            profile = self.compiler.compile(facts.selectors[selector], promotional, bucket)
+            with self._compiling:  # atoms are numbered as they come
+                profile = self.compiler.compile(facts.selectors[selector], promotional, bucket)
             if len(self._profiles) >= self._most:
                 self._profiles.pop(next(iter(self._profiles)), None)
             self._profiles[key] = profile
