@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import importlib
-import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -203,14 +203,14 @@ def area_codes(clock: dict[str, str], record: dict[str, list[str]]) -> list[tupl
 
 def not_geographic(code: int) -> dict[str, bool]:
     """National leads of three digits with numbers that are tied to no place (mobiles mostly); True: no others there."""
-    draw = random.Random(code)  # noqa: S311 - a sample, repeatable
     metadata: Any = PhoneMetadata.metadata_for_region_or_calling_code(code, REGIONS_OF[code][0])
     leads: dict[str, bool] = {}
     for lead in (f"{n:03d}" for n in range(1000)):
         kinds = set()
         for length in metadata.general_desc.possible_length:
-            for _ in range(8):
-                national = lead + "".join(draw.choice("0123456789") for _ in range(length - 3))
+            for i in range(8):
+                some = sha256(f"{code} {lead} {length} {i}".encode()).digest()  # a sample, and the same each time
+                national = lead + "".join(str(byte % 10) for byte in some)[: length - 3]
                 number = phonenumbers.parse(f"+{code}{national}")
                 if phonenumbers.is_valid_number(number):
                     kinds.add(phonenumbers.is_number_geographical(number))
