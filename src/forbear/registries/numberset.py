@@ -399,6 +399,7 @@ class _Writer:
         return self
 
     def begin(self, name: str) -> None:
+        self._name = ""
         self.write(bytes(-self._file.tell() % 64))
         self._name = name
         self.meta["sections"][name] = [self._file.tell(), 0]

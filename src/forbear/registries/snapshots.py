@@ -382,6 +382,21 @@ def load_full(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Iterat
     return manifest
 
 
+def load_made(folder: Path, terms: Terms, maker: str, chunks: Iterator[Keys]) -> Manifest:
+    """A full list that comes from a program, such as a generator of samples, and from no file."""
+    with _writing(folder, terms.registry, terms.scope) as place, _new(place, terms) as part:
+        builder = Builder()
+        for keys in chunks:
+            builder.add(keys)
+        terms.files.append(File(maker, 0, builder.added, ""))
+        terms.obtained_at = terms.obtained_at or terms.now
+        _hold_some(builder, terms)
+        listed = builder.write(part / "listed.set")
+        manifest = _manifest(terms, part, "full", terms.covers or (EVERYWHERE,), {"listed.set": listed})
+        _finish(place, part, manifest, [manifest.id])
+    return manifest
+
+
 def load_answers(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Iterator[formats.Answers]]]) -> Manifest:
     """A washing service's answers, put on top of those in force."""
     with _writing(folder, terms.registry, terms.scope) as place:
