@@ -55,6 +55,7 @@ _SEEN: Final = (
     "SELECT account, key, digest, decisions FROM ledger_idempotency"
     " WHERE (account, key) IN (SELECT * FROM unnest(%s, %s)) AND at > now() - interval '48 hours'"
 )
+KEY_STANDS: Final = "SELECT 1 FROM accounts_apikey WHERE id = %s AND account_id = %s AND revoked_at IS NULL"
 _encode: Final = msgspec.json.Encoder().encode
 _log = logging.getLogger("forbear.gate")
 

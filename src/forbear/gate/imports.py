@@ -1,0 +1,293 @@
+"""Lists of suppressions and consents from CSV: read whole, or refused whole with file, line and column.
+
+One transaction. Rows go in by the block, as columns; just before the commit the gate is
+closed for the moment it takes, so that no decision misses what the list says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from forbear.accounts.connect import Connection
+from forbear.core import emails, keys, phones
+from forbear.core.errors import BadInput
+from forbear.core.instants import DAY, FOREVER, MISSING, parse_day, parse_rfc3339
+from forbear.core.keys import AddressKind
+from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, Word, mask
+from forbear.gate.opened import Gate
+from forbear.ledger import addresses, columns, writes
+from forbear.ledger.addresses import Addresses
+from forbear.ledger.kinds import Kind, KnownBy
+from forbear.registries import formats
+from forbear.registries.sources import Source
+
+Tick = Callable[[int, int], None]
+_AT_ONCE: Final = 50_000  # rows in one statement
+_SUPPRESSIONS: Final = ("address", "channels", "at")
+_CONSENTS: Final = (
+    *("address", "level", "given", "until", "channels", "purposes", "covers", "evidence", "names_seller"),
+)
+_TRUTH: Final = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0, "": -1}
+
+
+class Imported(NamedTuple):
+    """The receipt."""
+
+    event: UUID
+    rows: int
+    digest: str  # of the file
+    at: int
+    seq: int
+
+
+def suppressions(
+    conn: Connection,
+    gate: Gate,
+    account: UUID,
+    stop: writes.Stop,
+    path: Path,
+    by: str,
+    named: Mapping[str, str],
+    country: str | None,
+    tick: Tick | None,
+) -> Imported:
+    def write(part: _Part, now: int, change: UUID) -> None:
+        known = part.addresses(gate, country)
+        n = len(known.addr)
+        kind = Kind.OPT_OUT_SAID if stop.said else Kind.SUPPRESSION_PLACED
+        at = part.moments("at", now)
+        payload = {"import": str(change), "reason": stop.reason}
+        seller = stop.owner if stop.scope == 2 else None
+        ids = writes.append_events(conn, now, kind, KnownBy.IMPORT, known, at, payload, account=account, seller=seller)
+        channels = part.masks("channels", Channel, 0)
+        writes.import_suppressions(conn, ids, known, stop, channels, at, change)
+        assert n == part.n
+
+    about = {"scope": stop.scope.name.lower(), "owner": str(stop.owner), "covers": stop.covers, "reason": stop.reason}
+    return _import(conn, account, path, by, named, _SUPPRESSIONS, ("address",), about, write, tick, closing=True)
+
+
+def consents(
+    conn: Connection,
+    gate: Gate,
+    account: UUID,
+    sellers: Sequence[UUID],
+    path: Path,
+    by: str,
+    named: Mapping[str, str],
+    tick: Tick | None,
+) -> Imported:
+    def write(part: _Part, now: int, change: UUID) -> None:
+        known = part.addresses(gate, None)
+        given_at, given_day = part.given(now)
+        happened = np.where(given_at != MISSING, given_at, given_day.astype(np.int64) * DAY)
+        happened = np.where((given_at == MISSING) & (given_day == MISSING), now, np.minimum(happened, now))
+        payload = {"import": str(change), "sellers": [str(seller) for seller in sellers]}
+        ids = writes.append_events(
+            conn, now, Kind.CONSENT_GIVEN, KnownBy.IMPORT, known, happened, payload, account=account, seller=None
+        )
+        consent = writes.Consents(
+            level=part.levels(),
+            given_at=given_at,
+            given_day=given_day,
+            until_day=part.until(),
+            channels=part.masks("channels", Channel, -1),
+            purposes=part.masks("purposes", Purpose, -1),
+            covers=part.masks("covers", ConsentCover, -1),
+            evidence=part.truths("evidence"),
+            names_seller=part.truths("names_seller"),
+        )
+        writes.give_consents(conn, ids, known, consent, account, sellers, change)
+
+    about = {"sellers": [str(seller) for seller in sellers]}
+    return _import(conn, account, path, by, named, _CONSENTS, ("address", "level"), about, write, tick, closing=False)
+
+
+def _import(
+    conn: Connection,
+    account: UUID,
+    path: Path,
+    by: str,
+    named: Mapping[str, str],
+    known: Sequence[str],
+    needed: Sequence[str],
+    about: Mapping[str, object],
+    write: Callable[[_Part, int, UUID], None],
+    tick: Tick | None,
+    *,
+    closing: bool,
+) -> Imported:
+    for name in named:
+        if name not in known:
+            raise BadInput(f"no column is called `{name[:80]}` here", key=name, todo=f"one of {', '.join(known)}")
+    source = Source(path, tick)
+    with conn.transaction():
+        now = writes.now(conn)
+        change = columns.uuid_at(columns.new_ids(now, 1), 0)
+        rows = 0
+        for part in _parts(source, known, needed, named):
+            write(part, now, change)
+            rows += part.n
+        if rows == 0:
+            raise source.bad("has no rows")
+        event = writes.append_event(
+            *(conn, now, Kind.LIST_IMPORTED, KnownBy.IMPORT),
+            account=account,
+            payload={
+                **about,
+                "change": str(change),
+                "file": path.name,
+                "digest": source.digest,
+                "rows": rows,
+                "by": by,
+            },
+        )
+        if closing:
+            writes.close_gate(conn)
+        seq = writes.number_change(conn, change)
+    return Imported(event, rows, source.digest, now, seq)
+
+
+def _parts(source: Source, known: Sequence[str], needed: Sequence[str], named: Mapping[str, str]) -> Iterator[_Part]:
+    names = {name: named.get(name, name) for name in known}
+    for table in formats.tables(source, None):
+        there = table.frame.columns
+        for name in needed:
+            if names[name] not in there:
+                raise source.bad("is not there", 1, names[name], todo=f"the file has {', '.join(there)[:200]}")
+        for name in named:
+            if names[name] not in there:
+                raise source.bad("is not there", 1, names[name], todo=f"the file has {', '.join(there)[:200]}")
+        for start in range(0, table.frame.height, _AT_ONCE):
+            frame = table.frame.slice(start, _AT_ONCE)
+            yield _Part(source, frame, table.line + start, names)
+
+
+class _Part:
+    """Some rows of the file, a column at a time. Every reading names the line and column it cannot take."""
+
+    def __init__(self, source: Source, frame: pl.DataFrame, line: int, names: Mapping[str, str]) -> None:
+        self.source, self.frame, self.line, self.names = source, frame, line, names
+        self.n = frame.height
+
+    def addresses(self, gate: Gate, country: str | None) -> Addresses:
+        texts = self.frame[self.names["address"]].str.strip_chars()
+        mail = texts.str.contains("@", literal=True).to_numpy()
+        if not mail.any():
+            numbers = phones.parse_column(texts, country).numbers
+            self._all(numbers != 0, "address", "is neither a number in full nor an e-mail address")
+            return addresses.of_numbers(keys.of_phones(numbers))
+        numbers = np.zeros(self.n, np.uint64)
+        rows = np.flatnonzero(~mail)
+        if len(rows):
+            numbers[rows] = phones.parse_column(texts.gather(rows), country).numbers
+        matching = emails.parse_column(texts)["matching"].to_list()
+        forms = [form if is_mail else None for form, is_mail in zip(matching, mail.tolist(), strict=True)]
+        column, macs = keys.of_texts(AddressKind.EMAIL, forms, gate.secret)
+        good = np.where(mail, column, numbers.astype(np.int64)) != 0
+        self._all(good, "address", "is neither a number in full nor an e-mail address")
+        addr = np.where(mail, column, keys.of_phones(numbers))
+        key_id = np.where(mail, gate.secret.id, 0).astype(np.int16)
+        return Addresses(addr, key_id, np.where(mail[:, None], macs, 0).astype(np.uint8), ~mail)
+
+    def moments(self, name: str, default: int) -> npt.NDArray[np.int64]:
+        """Moments, or days (their last moment anywhere on earth); empty cells and a missing column are `default`."""
+
+        def read(text: str) -> int:
+            at = parse_rfc3339(text) if len(text) > 10 else parse_day(text) * DAY
+            if not 0 <= at <= default + DAY:
+                raise ValueError("lies in the future")
+            if len(text) <= 10:  # a consent of the same day may have come first, so the day counts to its end
+                at += DAY + DAY // 2 - 1
+            return min(at, default)
+
+        return self._unique(name, read, default, np.int64)
+
+    def given(self, now: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """`given` as moments and, where the cell is a date, as days."""
+
+        def moment(text: str) -> int:
+            if len(text) <= 10:
+                day = parse_day(text)
+                if not 0 <= day <= now // DAY + 1:
+                    raise ValueError("lies in the future")
+                return MISSING
+            at = parse_rfc3339(text)
+            if not 0 <= at <= now + DAY:
+                raise ValueError("lies in the future")
+            return at
+
+        def day(text: str) -> int:
+            return parse_day(text) if len(text) <= 10 else MISSING
+
+        return self._unique("given", moment, MISSING, np.int64), self._unique("given", day, MISSING, np.int32)
+
+    def until(self) -> npt.NDArray[np.int32]:
+        def read(text: str) -> int:
+            return FOREVER if text == "indefinite" else parse_day(text)
+
+        return self._unique("until", read, MISSING, np.int32)
+
+    def levels(self) -> npt.NDArray[np.int16]:
+        def read(text: str) -> int:
+            if not text:
+                raise ValueError("is empty")
+            return _word(ConsentLevel, text).bit
+
+        return self._unique("level", read, 0, np.int16, empty=False)
+
+    def masks(self, name: str, kind: type[Word], default: int) -> npt.NDArray[np.int16]:
+        """Words with spaces or `|` between; an empty cell is not known."""
+
+        def read(text: str) -> int:
+            return mask(_word(kind, word) for word in text.replace("|", " ").split())
+
+        return self._unique(name, read, default, np.int16)
+
+    def truths(self, name: str) -> npt.NDArray[np.int8]:
+        def read(text: str) -> int:
+            if text.lower() not in _TRUTH:
+                raise ValueError("is not yes or no")
+            return _TRUTH[text.lower()]
+
+        return self._unique(name, read, -1, np.int8)
+
+    def _unique(
+        self, name: str, read: Callable[[str], int], default: int, kind: type[Any], *, empty: bool = True
+    ) -> npt.NDArray[Any]:
+        """Reads each distinct text once: lists repeat themselves."""
+        if self.names[name] not in self.frame.columns:
+            return np.full(self.n, default, kind)
+        texts = self.frame[self.names[name]].fill_null("").str.strip_chars().rename("text")
+        values: dict[str, int] = {}
+        for text in texts.unique(maintain_order=True):
+            if not text and empty:
+                values[text] = default
+                continue
+            try:
+                values[text] = read(text)
+            except ValueError as fault:
+                line = self.line + int((texts == text).arg_max() or 0)
+                raise self.source.bad(f"{str(fault)[:200]}", line, self.names[name]) from None
+        found = texts.replace_strict(list(values), list(values.values()), return_dtype=pl.Int64)
+        return found.to_numpy().astype(kind)
+
+    def _all(self, good: npt.NDArray[np.bool_], name: str, what: str) -> None:
+        if not good.all():
+            line = self.line + int(np.flatnonzero(~good)[0])
+            raise self.source.bad(what, line, self.names[name])
+
+
+def _word(kind: type[Word], text: str) -> Word:
+    try:
+        return kind(text)
+    except ValueError:
+        words = ", ".join(kind)
+        raise ValueError(f"holds a word that is none of: {words}") from None
