@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from forbear.accounts.connect import APP, OWNER, Connection, connect
+from forbear.accounts.home import load_secrets
 from forbear.cli import embedded
 
 _numbers = itertools.count()
@@ -59,7 +60,7 @@ def store_home() -> Iterator[Path]:
 def template(store_home: Path) -> Iterator[Connection]:
     """The superuser's connection, and a migrated database nobody is connected to, to copy from."""
     admin_url = _named(
-        embedded._url(embedded._socket_dir(store_home), "postgres", embedded.load_secrets(store_home).postgres),
+        embedded._url(embedded._socket_dir(store_home), "postgres", load_secrets(store_home).postgres),
         "postgres",
     )
     with psycopg.connect(admin_url, autocommit=True) as admin:

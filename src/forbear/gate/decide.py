@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -53,7 +54,7 @@ _TRANSIENT: Final = (
 _CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _SEEN: Final = (
     "SELECT account, key, digest, decisions FROM ledger_idempotency"
-    " WHERE (account, key) IN (SELECT * FROM unnest(%s, %s)) AND at > now() - interval '48 hours'"
+    " WHERE (account, key) IN (SELECT * FROM unnest(%s::uuid[], %s::text[])) AND at > now() - interval '48 hours'"
 )
 KEY_STANDS: Final = "SELECT 1 FROM accounts_apikey WHERE id = %s AND account_id = %s AND revoked_at IS NULL"
 _encode: Final = msgspec.json.Encoder().encode
@@ -133,6 +134,7 @@ class _Batch:
             if item.idempotency_key
         }
         self.results: list[Decided | Exception | None] = [None] * len(asked)
+        self.stored = _stored.setdefault(conn, set())
         self.fresh: list[bytes] = []  # selectors stored by this commit
 
     def run(self) -> list[Decided | Exception]:
@@ -145,9 +147,9 @@ class _Batch:
             if len(rows):
                 some = self.claims if len(rows) == len(self.owner) else _some(self.claims, rows)
                 self._decide(read, some, [senders[row] for row in rows.tolist()], rows)
-        if len(_stored_selectors) > 1 << 20:
-            _stored_selectors.clear()
-        _stored_selectors.update(self.fresh)
+        if len(self.stored) > 1 << 18:
+            self.stored.clear()
+        self.stored.update(self.fresh)
         assert all(result is not None for result in self.results)
         return [result for result in self.results if result is not None]
 
@@ -279,7 +281,7 @@ class _Batch:
         root = tree.root(leaves)
         rulebook = bytes.fromhex(self.gate.engine.digest.removeprefix("sha256:"))
         with conn.pipeline():
-            fresh = [pair for pair in dict(selectors).items() if pair[0] not in _stored_selectors]
+            fresh = [pair for pair in dict(selectors).items() if pair[0] not in self.stored]
             if fresh:
                 conn.execute(
                     "INSERT INTO ledger_selector SELECT * FROM unnest(%s, %s) AS u (d, b) ORDER BY d"
@@ -509,7 +511,8 @@ class _Judged:
             self.changed.add(addr)
 
 
-_stored_selectors: set[bytes] = set()  # digests that commits of this process stored; storing again is harmless
+_stored: WeakKeyDictionary[Connection, set[bytes]] = WeakKeyDictionary()
+"""Selectors a connection knows to be stored. Not kept longer: another connection may be to a restored database."""
 
 
 def _some(claims: Claims, rows: npt.NDArray[np.int64]) -> Claims:

@@ -21,6 +21,7 @@ from forbear.core.places import PlaceSet
 from forbear.core.words import Channel, Mode, Purpose, Word
 from forbear.gate import packed
 from forbear.gate.opened import Gate, opened
+from forbear.kernel.facts import Facts
 from forbear.kernel.judge import ENGINE
 
 W = TypeVar("W", bound=Word)
@@ -147,7 +148,7 @@ def local_times(places: PlaceSet, at: int) -> list[LocalTime]:
     ]
 
 
-def _said(gate: Gate, facts: packed.Facts, decided: tuple[str, ...]) -> list[RuleSaid]:
+def _said(gate: Gate, facts: Facts, decided: tuple[str, ...]) -> list[RuleSaid]:
     known = {rule.id: rule for rule in gate.engine.rulebook.rules}
     found: list[RuleSaid] = []
     for word in gate.engine.explain(facts, [0])[0]:
@@ -172,7 +173,7 @@ def _said(gate: Gate, facts: packed.Facts, decided: tuple[str, ...]) -> list[Rul
     return sorted(found, key=lambda said: (not said.decided, -Code[said.code.upper()], said.rule))
 
 
-def _lists(facts: packed.Facts, at: int) -> list[ListAge]:
+def _lists(facts: Facts, at: int) -> list[ListAge]:
     ages: list[ListAge] = []
     for name, column in sorted(facts.registries.items()):
         listed, obtained, edition = (

@@ -10,8 +10,11 @@ import struct
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 
 import numpy as np
+
+from forbear.core.instants import MISSING
 
 FIXED: Final = np.dtype(
     [
@@ -39,6 +42,38 @@ def leaf(fixed: bytes, rules: bytes, obligations: bytes, facts: bytes) -> bytes:
     """The hash of one decision."""
     lengths = _LENGTHS.pack(len(rules), len(obligations), len(facts))
     return sha256(b"\0" + fixed + lengths + rules + obligations + facts).digest()
+
+
+def fixed_of(
+    identity: UUID,
+    at: int,
+    account: UUID,
+    seller: UUID,
+    addr: int,
+    key_id: int,
+    mac: bytes | None,
+    channel: int,
+    purpose: int,
+    mode: int,
+    verdict: int,
+    cure: int | None,
+    earliest: int | None,
+    permit: UUID | None,
+    selector: bytes,
+) -> bytes:
+    """The fixed columns of one stored decision as the leaf has them."""
+    row = np.zeros(1, FIXED)
+    row["id"], row["account"], row["seller"] = (
+        np.frombuffer(value.bytes, np.uint8) for value in (identity, account, seller)
+    )
+    row["at"], row["addr"], row["key_id"] = at, addr, key_id
+    row["channel"], row["purpose"], row["mode"], row["verdict"] = channel, purpose, mode, verdict
+    row["cure"] = -1 if cure is None else cure
+    row["earliest"] = MISSING if earliest is None else earliest
+    row["mac"] = np.frombuffer(mac or bytes(16), np.uint8)
+    row["permit"] = np.frombuffer(permit.bytes if permit else bytes(16), np.uint8)
+    row["selector"] = np.frombuffer(selector, np.uint8)
+    return row.tobytes()
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
