@@ -206,6 +206,12 @@ class Registries:
         self._scopes = found  # one assignment: a reader in another thread sees the old or the new
         return changed
 
+    def pinned(self) -> Registries:
+        """The snapshots mapped now, for as long as one piece of work lasts."""
+        other = Registries.__new__(Registries)
+        other.folder, other._scopes = self.folder, self._scopes
+        return other
+
     def names(self) -> list[str]:
         return sorted({name for name, _ in self._scopes})
 

@@ -1,0 +1,450 @@
+"""A contact list read in batches and written again with more columns, every row kept as it came.
+
+A CSV without quotes (nearly all of them) is never taken apart: a line is written back as it
+stands, with the new columns behind it, and only the columns that are asked for are parsed.
+Memory is bounded by a few blocks. The output takes its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from forbear.core.errors import BadInput
+
+BLOCK: Final = 16 << 20
+LONGEST_RECORD: Final = 4 << 20
+ROWS: Final = 200_000  # of a Parquet file, at a time
+_LINE = "\x01"  # a separator that no line may hold: then a line is one value
+_EXTRA = "\x02extra"
+
+Tick = Callable[[int, int, int], None]  # bytes read, bytes in all, rows done
+Which = npt.NDArray[np.uint32]
+Judge = Callable[[pl.DataFrame], tuple[Which, pl.DataFrame]]
+"""The asked columns -> by row, the row of a small table that holds the columns to add."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a list lies on disk, told from its first bytes; of an output, from its name."""
+
+    parquet: bool
+    packed: bool  # gzip
+
+    @staticmethod
+    def of_name(path: Path) -> Form:
+        names = path.name.lower()
+        return Form(names.endswith((".parquet", ".pq")), names.endswith(".gz"))
+
+
+@dataclass(slots=True)
+class Done:
+    """What went through."""
+
+    rows: int
+    input_digest: str
+    output_digest: str
+    input_bytes: int
+    output_bytes: int
+
+
+class List:
+    """A list to be read once. `columns` are its names, in order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = str(path)
+        try:
+            self.size = path.stat().st_size
+            with path.open("rb") as file:
+                start = file.read(8)
+        except OSError as error:
+            raise self.bad(f"cannot be read: {error.strerror}") from None
+        if self.size == 0:
+            raise self.bad("is empty")
+        self.form = Form(start.startswith(b"PAR1"), start.startswith(b"\x1f\x8b"))
+        if start.startswith(b"PK\x03\x04"):
+            raise self.bad("is a zip archive or a spreadsheet", todo="save the list as CSV or Parquet")
+        self.columns = self._parquet_columns() if self.form.parquet else self._csv_columns()
+        twice = sorted({c for c in self.columns if self.columns.count(c) > 1})
+        if twice:
+            raise self.bad("stands there twice", 1, twice[0])
+        if "" in self.columns:
+            raise self.bad("a column without a name", 1)
+
+    def bad(self, what: str, line: int | None = None, column: str | None = None, todo: str | None = None) -> BadInput:
+        return BadInput(what, file=self.name, line=line, column=column, todo=todo)
+
+    def _parquet_columns(self) -> list[str]:
+        try:
+            return list(pl.read_parquet_schema(self.path))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise self.bad(f"is no whole Parquet file: {str(error).splitlines()[0]}") from None
+
+    def _csv_columns(self) -> list[str]:
+        with self.opened() as file:
+            head = self._read(file, 1 << 20)
+        for mark, what in ((b"\xff\xfe", "is UTF-16"), (b"\xfe\xff", "is UTF-16"), (b"\xef\xbb\xbf", "")):
+            if head.startswith(mark):
+                if what:
+                    raise self.bad(what, 1, todo="save it as UTF-8")
+                head = head[3:]
+        line, end, _ = head.partition(b"\n")
+        if not end and len(head) >= 1 << 20:
+            raise self.bad("the first line is longer than 1 MiB", 1, todo="is this a CSV?")
+        self.check(line, 1)
+        try:
+            (names,) = csv.reader([line.decode().rstrip("\r")], strict=True)
+        except (csv.Error, ValueError) as error:
+            raise self.bad(f"the column names cannot be read: {error}", 1) from None
+        return [name.strip() for name in names]
+
+    def opened(self) -> IO[bytes]:
+        raw = self.path.open("rb")
+        return gzip.GzipFile(fileobj=raw) if self.form.packed else raw  # type: ignore[return-value]
+
+    def _read(self, file: IO[bytes], size: int) -> bytes:
+        try:
+            return file.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise self.bad(f"is torn or damaged: {error}", todo="fetch it again") from None
+
+    def check(self, text: bytes, line: int) -> None:
+        """Raises for what is not text."""
+        nul = text.find(b"\0")
+        if nul >= 0:
+            raise self.bad("holds a NUL byte", line + text.count(b"\n", 0, nul), todo="it is torn, or not a text file")
+        if not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                where = line + text.count(b"\n", 0, error.start)
+                raise self.bad("is not UTF-8", where, todo="save it as UTF-8") from None
+
+
+def pour(
+    source: List,
+    out: Path,
+    asked: Sequence[str],
+    added: Sequence[str],
+    judge: Judge,
+    tick: Tick,
+    record: Callable[[Done], None],
+) -> Done:
+    """Every row of `source` into `out` with the columns `added` that `judge` makes of the columns `asked`.
+
+    `record` is called when the output is whole and synced, before it takes its name. Raises
+    `BadInput` for a file that cannot be taken; then nothing is left at `out`.
+    """
+    for name in added:
+        if name in source.columns:
+            raise source.bad("is there already", 1, name, todo="wash the list as it was before the last wash")
+    temp = out.with_name(f".{out.name}.{os.getpid()}.part")
+    form = Form.of_name(out)
+    try:
+        if form.parquet or source.form.parquet:
+            done = _by_frames(source, temp, form, asked, judge, tick)
+        else:
+            done = _by_lines(source, temp, form, asked, added, judge, tick)
+        with temp.open("rb") as file:
+            os.fsync(file.fileno())
+        record(done)
+        temp.replace(out)
+    finally:
+        temp.unlink(missing_ok=True)
+    return done
+
+
+# --- CSV to CSV -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Block:
+    text: bytes
+    line: int
+
+
+def _blocks(source: List, seen: hashlib._Hash) -> Iterator[_Block]:
+    """The file after its first line, in blocks of whole records."""
+    rest, line, quoted = b"", 2, False
+    with source.path.open("rb", buffering=0) as raw, ThreadPoolExecutor(1) as pool:
+        hashing: Future[None] | None = None
+        file: IO[bytes] = gzip.GzipFile(fileobj=raw) if source.form.packed else raw  # type: ignore[assignment]
+        if source.form.packed:
+            while piece := raw.read(BLOCK):
+                seen.update(piece)
+            raw.seek(0)
+        first = True
+        while piece := source._read(file, BLOCK):
+            if not source.form.packed:
+                if hashing is not None:
+                    hashing.result()
+                hashing = pool.submit(seen.update, piece)
+            if first:
+                _, end, piece = piece.partition(b"\n")
+                first = False
+                if not end:
+                    break
+            held = rest + piece if rest else piece
+            cut, quoted = _last_record(held)
+            if cut == 0:
+                if len(held) > LONGEST_RECORD:
+                    what = "a quote that is never closed" if quoted else "a line of more than 4 MiB"
+                    raise source.bad(what, line, todo="this is no list of one contact a line")
+                rest = held
+                continue
+            text, rest = (held, b"") if cut == len(held) else (held[:cut], held[cut:])
+            source.check(text, line)
+            yield _Block(text, line)
+            line += text.count(b"\n")
+        if hashing is not None:
+            hashing.result()
+        if rest:
+            if quoted:
+                raise source.bad("ends inside quotes", line, todo="it is torn; fetch it again")
+            source.check(rest, line)
+            yield _Block(rest, line)
+
+
+def _last_record(text: bytes) -> tuple[int, bool]:
+    """The end of the last whole record, and whether a quote is open at the end."""
+    if b'"' not in text:
+        return text.rfind(b"\n") + 1, False
+    letters = np.frombuffer(text, np.uint8)
+    marks = np.flatnonzero((letters == ord('"')) | (letters == ord("\n")))
+    is_quote = letters[marks] == ord('"')
+    inside = np.cumsum(is_quote) & 1
+    ends = marks[~is_quote & (inside == 0)]
+    return (int(ends[-1]) + 1 if ends.size else 0), bool(inside[-1])
+
+
+def _by_lines(
+    source: List, temp: Path, form: Form, asked: Sequence[str], added: Sequence[str], judge: Judge, tick: Tick
+) -> Done:
+    read, written = hashlib.sha256(), hashlib.sha256()
+    rows = done = 0
+    with _output(temp, form) as out, ThreadPoolExecutor(2) as pool:
+
+        def put(text: bytes | memoryview) -> None:
+            if not form.packed:
+                written.update(text)
+            out.write(text)
+
+        put(_header(source.columns, added))
+        waiting: list[tuple[Future[tuple[memoryview, int]], int]] = []
+        try:
+            for block in _blocks(source, read):
+                waiting.append((pool.submit(_judged, source, block, asked, judge), len(block.text)))
+                while len(waiting) > 2 or (waiting and waiting[0][0].done()):
+                    text, some = waiting[0][0].result()
+                    put(text)
+                    rows, done = rows + some, done + waiting[0][1]
+                    waiting.pop(0)
+                    tick(done if not source.form.packed else 0, source.size, rows)
+            for future, _ in waiting:
+                text, some = future.result()
+                put(text)
+                rows += some
+        except BaseException:
+            for future, _ in waiting:
+                future.cancel()
+            raise
+    tick(source.size, source.size, rows)
+    digest = "sha256:" + (written.hexdigest() if not form.packed else _digest_of(temp))
+    return Done(rows, "sha256:" + read.hexdigest(), digest, source.size, temp.stat().st_size)
+
+
+def _header(columns: Sequence[str], added: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([*columns, *added])
+    return line.getvalue().encode()
+
+
+def _output(temp: Path, form: Form) -> IO[bytes]:
+    if form.packed:
+        return gzip.open(temp, "wb", compresslevel=4)  # type: ignore[return-value]
+    return temp.open("wb", buffering=0)
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _judged(source: List, block: _Block, asked: Sequence[str], judge: Judge) -> tuple[memoryview, int]:
+    """A block of the output, and how many rows it has."""
+    text = block.text
+    if b'"' in text or b"\x01" in text or (b"\r" in text and b"\r" in text.replace(b"\r\n", b"")):
+        return _judged_apart(source, block, asked, judge)
+    lines = pl.read_csv(
+        text, has_header=False, separator=_LINE, quote_char=None, new_columns=["line"], infer_schema=False
+    )
+    _check_shape(source, block, lines.height)
+    schema = dict.fromkeys([*source.columns, _EXTRA], pl.String)
+    wanted = [*dict.fromkeys([*asked, _EXTRA])]
+    frame = (
+        pl.scan_csv(
+            text,
+            has_header=False,
+            schema=schema,
+            quote_char=None,
+            empty_string_is_null=False,
+            missing_columns="insert",
+        )
+        .select(wanted)
+        .collect()
+    )
+    longer = frame[_EXTRA].str.len_bytes().fill_null(0) > 0
+    if frame.height != lines.height or longer.any():
+        raise _find_misshapen(source, block)
+    which, table = judge(frame.drop(_EXTRA))
+    ends = table.select(end=pl.concat_str(pl.all(), separator=","))["end"]
+    out = io.BytesIO()
+    pl.DataFrame([lines["line"], ends.gather(which)]).write_csv(out, include_header=False, quote_style="never")
+    return out.getbuffer(), lines.height
+
+
+def _check_shape(source: List, block: _Block, rows: int) -> None:
+    """Every row has its columns, where no row has a value beyond the last (the caller looks at that).
+
+    As many commas as the rows need are enough then, but where a line ends in a comma: one too
+    many there may stand for one too few elsewhere, so each line is counted.
+    """
+    text = block.text
+    letters = np.frombuffer(text, np.uint8)
+    commas = sum(
+        int(np.count_nonzero(letters[start : start + 65536] == ord(","))) for start in range(0, letters.size, 65536)
+    )
+    if commas != rows * (len(source.columns) - 1):
+        raise _find_misshapen(source, block)
+    if b",\n" in text or b",\r\n" in text or text.endswith(b","):
+        ends = np.flatnonzero(letters == ord("\n"))
+        before = np.searchsorted(np.flatnonzero(letters == ord(",")), ends)
+        if (np.diff(before, prepend=0) != len(source.columns) - 1).any():
+            raise _find_misshapen(source, block)
+
+
+def _find_misshapen(source: List, block: _Block) -> BadInput:
+    width = len(source.columns)
+    for number, line in enumerate(block.text.split(b"\n"), block.line):
+        got = line.count(b",") + 1
+        if line.strip(b"\r") == b"" and width > 1:
+            return source.bad("an empty line", number)
+        if got != width:
+            return source.bad(f"{got} columns instead of {width}", number, todo="quote values that hold a comma")
+    return source.bad("cannot be split into rows and columns", block.line)
+
+
+def _judged_apart(source: List, block: _Block, asked: Sequence[str], judge: Judge) -> tuple[memoryview, int]:
+    """The slower way, for text with quotes: taken apart and put together again."""
+    line = block.line
+    rows: list[list[str]] = []
+    reader = csv.reader(io.StringIO(block.text.decode(), newline=""), strict=True)
+    try:
+        for row in reader:
+            if len(row) != len(source.columns):
+                what = f"{len(row)} columns instead of {len(source.columns)}" if row else "an empty line"
+                raise source.bad(what, line + reader.line_num - 1)
+            rows.append(row)
+    except csv.Error as error:
+        raise source.bad(f"cannot be split into columns: {error}", line + reader.line_num - 1) from None
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(source.columns, pl.String), orient="row")
+    which, table = judge(frame.select(*asked))
+    more = table.rows()
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([*row, *more[i]] for row, i in zip(rows, which.tolist(), strict=True))
+    return memoryview(out.getvalue().encode()), len(rows)
+
+
+# --- Parquet on either side -----------------------------------------------------------------
+
+
+def _by_frames(source: List, temp: Path, form: Form, asked: Sequence[str], judge: Judge, tick: Tick) -> Done:
+    read = hashlib.sha256()
+    rows = 0
+
+    def frames() -> Iterator[pl.DataFrame]:
+        nonlocal rows
+        for frame in _frames(source, read):
+            which, table = judge(frame.select(asked))
+            rows += frame.height
+            tick(0, source.size, rows)
+            yield frame.hstack(table[which])
+
+    if form.parquet:
+        _sink_parquet(frames(), temp)
+    else:
+        with _output(temp, form) as out:
+            first = True
+            for frame in frames():
+                frame.write_csv(out, include_header=first)
+                first = False
+            if first:
+                raise source.bad("holds no rows")
+    tick(source.size, source.size, rows)
+    return Done(rows, "sha256:" + read.hexdigest(), "sha256:" + _digest_of(temp), source.size, temp.stat().st_size)
+
+
+def _frames(source: List, read: hashlib._Hash) -> Iterator[pl.DataFrame]:
+    if not source.form.parquet:
+        schema = dict.fromkeys(source.columns, pl.String)
+        for block in _blocks(source, read):
+            rows = block.text.count(b"\n") + (not block.text.endswith(b"\n"))
+            if b'"' in block.text:
+                reader = csv.reader(io.StringIO(block.text.decode(), newline=""), strict=True)
+                table = list(reader)
+                if any(len(row) != len(source.columns) for row in table):
+                    raise source.bad("a row with another number of columns", block.line)
+                yield pl.DataFrame(table, schema=schema, orient="row")
+                continue
+            _check_shape(source, block, rows)
+            yield pl.read_csv(block.text, has_header=False, schema=schema, quote_char=None, empty_string_is_null=False)
+        return
+    with source.path.open("rb") as file:
+        while piece := file.read(BLOCK):
+            read.update(piece)
+    lazy = pl.scan_parquet(source.path)
+    try:
+        total = int(lazy.select(pl.len()).collect().item())
+        for start in range(0, total, ROWS):
+            yield lazy.slice(start, ROWS).collect()
+    except pl.exceptions.PolarsError as error:
+        raise source.bad(f"is no whole Parquet file: {str(error).splitlines()[0]}") from None
+
+
+def _sink_parquet(frames: Iterator[pl.DataFrame], temp: Path) -> None:
+    from polars.io.plugins import register_io_source
+
+    first = next(frames, None)
+    if first is None:
+        raise BadInput("holds no rows")
+
+    def source(
+        columns: list[str] | None, predicate: Any, n_rows: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        yield first
+        yield from frames
+
+    register_io_source(source, schema=first.schema, is_pure=False).sink_parquet(temp, maintain_order=True)
+
+
+def safe_name(path: Path) -> Path:
+    """Where the washed list goes when nobody says: beside the list, its kind kept."""
+    found = re.fullmatch(r"(.+?)(\.(?:csv|txt|parquet|pq)(?:\.gz)?|\.gz)?", path.name, re.IGNORECASE)
+    assert found is not None
+    return path.with_name(f"{found[1]}.washed{found[2] or '.csv'}")

@@ -1,0 +1,701 @@
+"""A list judged before it is used: for every row a verdict, its cure, when it becomes allowed, and the rules.
+
+A wash is advice and gives no permit: the gate is asked again at the moment of contact. It
+judges by what the installation knows when it begins (the ledger up to one change number,
+the registries mapped then), for one channel and purpose, at one moment. What is not known
+yet, the content of the call or message, is taken as claimed for the dry run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import phonenumbers
+import polars as pl
+
+from forbear.accounts.connect import Connection
+from forbear.accounts.home import home
+from forbear.core import emails, keys, phones, where
+from forbear.core.emails import EmailFault
+from forbear.core.errors import BadInput
+from forbear.core.instants import MISSING, rfc3339
+from forbear.core.keys import AddressKind
+from forbear.core.phones import NumberFault
+from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, Word
+from forbear.gate import gather, known, lists
+from forbear.gate.claims import MARKETING, word_hash
+from forbear.gate.gather import AccountFacts, SellerFacts, Sender
+from forbear.gate.known import Hits, Known, Reach
+from forbear.gate.lists import Done, List, Tick
+from forbear.gate.opened import Gate
+from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Consents, Facts, Flag, OptOuts, RegistryColumn, Selector
+from forbear.kernel.judge import ENGINE, Answers
+from forbear.ledger import attempts as packed
+from forbear.ledger import writes
+from forbear.ledger.kinds import Kind, KnownBy
+
+_W = TypeVar("_W", bound=Word)
+
+ADDED: Final = ("verdict", "cure", "earliest", "rules")
+HINTS: Final = ("to", "country", "region", "postcode", "timezone", "kind", "line_type", "county")
+GUESSES: Final[dict[str, tuple[str, ...]]] = {
+    "to": ("to", "phone", "phone_number", "number", "mobile", "telephone", "msisdn"),
+    "country": ("country", "country_code"),
+    "region": ("region", "state", "province"),
+    "postcode": ("postcode", "zip", "zip_code", "zipcode", "postal_code"),
+    "timezone": ("timezone", "time_zone", "tz"),
+    "line_type": ("line_type",),
+}
+MAIL: Final = ("to", "email", "e-mail", "email_address", "mail")
+
+CONTENT: Final = (  # duties of the content, claimed for a dry run
+    Flag.IDENTIFIES_SENDER,
+    Flag.POSTAL_ADDRESS,
+    Flag.SUBJECT_ACCURATE,
+    Flag.HEADER_ACCURATE,
+    Flag.IDENTIFIED_AS_AD,
+    Flag.OPT_OUT_OFFERED,
+    Flag.OPT_OUT_REPLY,
+    Flag.OPT_OUT_URL,
+    Flag.OPT_OUT_KEY_PRESS,
+    Flag.AI_DISCLOSED,
+)
+CLAIMABLE: Final = {
+    flag.name.lower(): flag
+    for flag in (*CONTENT, Flag.PROMOTIONAL, Flag.OPT_OUT_REQUIRES_LOGIN, Flag.LIVE_AGENT_GUARANTEED)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be washed, and for what. `columns` maps a hint (`HINTS`) to a column of the list."""
+
+    account: UUID
+    channel: Channel
+    purpose: Purpose
+    mode: Mode | None = None
+    seller: str | None = None
+    at: int | None = None
+    country: str | None = None  # whose numbers those without `+` are
+    campaign: str | None = None
+    sender: str | None = None  # what the person will see
+    sector: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    content: Sequence[str] | None = None  # flags, `no_` before those that are not so; None: every duty is met
+
+    @property
+    def reach(self) -> Reach:
+        marketing = self.purpose in MARKETING
+        return Reach(self.channel.bit, marketing, word_hash(self.campaign) if self.campaign else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A registry's copy that answered."""
+
+    registry: str
+    id: str
+    digest: str
+    obtained_at: int
+    edition_day: int | None
+
+
+@dataclass(slots=True)
+class Report:
+    """What came out: verdicts, and how often each rule decided. A row may have several deciding rules."""
+
+    verdicts: Counter[tuple[str, str]]  # verdict, cure
+    reasons: Counter[tuple[str, str, str]]  # verdict, cure, rule
+    columns: dict[str, str]
+    assumed: list[str]
+    snapshots: list[Snapshot]
+    absent: list[str]  # registries that rules ask and the installation does not have
+    seq: int
+    at: int
+    done: Done
+    receipt: dict[str, Any]
+
+
+def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, tick: Tick) -> Report:
+    """Wash the list `source` into `out`. Raises `BadInput`; then nothing is at `out` and nothing is recorded."""
+    rows = List(source)
+    columns = mapping(rows, asked)
+    account, sender, holds = _sender(conn, asked)
+    now = writes.now(conn)
+    caught = known.catch_up(conn, home(), account.id, sender.seller.id, sender.seller.number, now)
+    caller, registered = _caller(conn, asked, sender.seller)
+    washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registered)
+    receipt: dict[str, Any] = {}
+
+    def record(done: Done) -> None:
+        receipt.update(washer.receipt(done, source.name))
+        event = writes.append_event(
+            conn,
+            writes.now(conn),
+            Kind.LIST_WASHED,
+            KnownBy.OBSERVED,
+            account=account.id,
+            seller=sender.seller.id,
+            payload=receipt,
+        )
+        receipt["id"] = str(event)
+
+    done = lists.pour(rows, out, list(dict.fromkeys(columns.values())), ADDED, washer.judge, tick, record)
+    return washer.report(done, receipt)
+
+
+def mapping(rows: List, asked: Asked) -> dict[str, str]:
+    """Which column is which hint: as stated, else by its usual names."""
+    unknown = set(asked.columns) - set(HINTS)
+    if unknown:
+        raise BadInput(f"no such fact; there are {', '.join(HINTS)}", key=min(unknown))
+    by_name = {name.casefold().replace(" ", "_"): name for name in reversed(rows.columns)}
+    found: dict[str, str] = {}
+    for hint in HINTS:
+        column = asked.columns.get(hint)
+        if column is not None and column not in rows.columns:
+            raise rows.bad("is not there", 1, column, todo=f"the list has {', '.join(rows.columns)}")
+        if column is None:
+            guesses = MAIL if hint == "to" and asked.channel is Channel.EMAIL else GUESSES.get(hint, ())
+            column = next((by_name[guess] for guess in guesses if guess in by_name), None)
+        if column is not None:
+            found[hint] = column
+    if "to" not in found:
+        raise rows.bad(
+            "no column for the address", 1, todo=f"say --map to=COLUMN; the list has {', '.join(rows.columns)}"
+        )
+    return found
+
+
+class Washer:
+    """Judges batches of a list. Several threads may call `judge` at once."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        asked: Asked,
+        columns: Mapping[str, str],
+        sender: Sender,
+        holds: list[tuple[UUID | None, UUID | None]],
+        caught: Known,
+        at: int,
+        caller: str | None,
+        registered: bool | None = None,
+    ) -> None:
+        self.gate, self.asked, self.columns, self.sender, self.known = gate, asked, dict(columns), sender, caught
+        self.at, self.caller = at, caller
+        self._said = caught.said()
+        self._barred = None if asked.channel is Channel.EMAIL else caught.barred(asked.reach)
+        self._places = _Places(asked, sender)
+        self._true, self._false, self.assumed = _constant_flags(asked, sender, holds)
+        if registered is not None:
+            bit = 1 << Flag.SENDER_ID_REGISTERED
+            self._true, self._false = (self._true | bit, self._false) if registered else (self._true, self._false | bit)
+        self._registries = gate.registries.pinned()
+        self._asked_registries = [name for name in gate.asked if self._layers(name)]
+        self._lock = threading.Lock()
+        self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._reasons: Counter[tuple[str, str, str]] = Counter()
+
+    def judge(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], pl.DataFrame]:
+        """For each row the row of a small table with the columns `ADDED`."""
+        address = self._address(frame[self.columns["to"]])
+        facts = self._facts(frame, address)
+        answers = self.gate.engine.judge(facts)
+        which, table = _table(answers, address)
+        counts = np.bincount(which, minlength=table.height).tolist()
+        with self._lock:
+            for count, (verdict, cure, _, rules) in zip(counts, table.iter_rows(), strict=True):
+                if count:
+                    self._verdicts[verdict, cure] += count
+                    for rule in rules.split() or [""]:
+                        self._reasons[verdict, cure, rule] += count
+        return which, table
+
+    def _address(self, to: pl.Series) -> _Address:
+        if self.asked.channel is not Channel.EMAIL:
+            numbers, faults = phones.parse_column(to, self.asked.country)
+            column = keys.of_phones(numbers)
+            return _Address(numbers, [column], [], faults, NumberFault)
+        parsed = emails.parse_column(to)
+        matching = parsed["matching"].to_list()
+        keyed = [keys.of_texts(AddressKind.EMAIL, matching, secret) for secret in self.gate.secrets]
+        faults = parsed["fault"].to_numpy()
+        numbers = np.zeros(len(faults), np.uint64)
+        return _Address(numbers, [k for k, _ in keyed], [mac for _, mac in keyed], faults, EmailFault)
+
+    def _facts(self, frame: pl.DataFrame, address: _Address) -> Facts:
+        n = frame.height
+        true = np.full(n, self._true, np.uint64)
+        false = np.full(n, self._false, np.uint64)
+        _raise_flag(true, false, Flag.ADDRESS_UNDERSTOOD, address.faults == 0)
+        _raise_flag(true, false, Flag.SUPPRESSED, self._suppressed(address))
+        selector, selectors = self._places.selectors(frame, self.columns, where.prefix_class(address.numbers))
+        mine = self.asked.reach.campaign
+        return Facts(
+            n=n,
+            now=np.array(self.at, np.int64),
+            selector=selector,
+            selectors=selectors,
+            true=true,
+            false=false,
+            registries={name: self._answer(name, address) for name in self._asked_registries},
+            caller=np.zeros(n, np.int32),
+            callers=(self.caller,),
+            opt_outs=_opt_outs(self._find(self._said, address), mine),
+            consents=_consents(self._find(self.known.consents, address)),
+            attempts=_attempts(self._find(self.known.attempts, address), mine),
+        )
+
+    def _find(self, among: known.Layered | known.Entries, address: _Address) -> Hits:
+        found = [among.find(column) for column in address.keys]
+        if address.macs:
+            found = [known.confirmed(hits, [mac]) for hits, mac in zip(found, address.macs, strict=True)]
+        if len(found) == 1:
+            return found[0]
+        row = np.concatenate([hits.row for hits in found])
+        order = np.argsort(row, kind="stable")
+        return Hits(row[order], np.concatenate([hits.entry for hits in found])[order])
+
+    def _suppressed(self, address: _Address) -> npt.NDArray[np.bool_]:
+        if self._barred is not None:
+            return self._barred.contains(address.keys[0])
+        hits = self._find(self.known.suppressions, address)
+        found = np.zeros(len(address.faults), np.bool_)
+        found[hits.row[known.covering(hits.entry, self.asked.reach)]] = True
+        return found
+
+    def _layers(self, name: str) -> list[Any]:
+        account, seller = self.sender
+        return self._registries.layers(name, str(account.id), str(seller.id))
+
+    def _answer(self, name: str, address: _Address) -> RegistryColumn:
+        account, seller = self.sender
+        if address.macs:
+            secret = self.gate.secret
+            said = self._registries.answer(
+                name, address.keys[0].view(np.uint64), str(account.id), str(seller.id), secret.id
+            )
+        else:
+            said = self._registries.answer(name, address.numbers, str(account.id), str(seller.id))
+        return gather._column(said.listed, said.obtained_at, said.edition_day)
+
+    # --- what is said of it afterwards ---
+
+    def snapshots(self) -> list[Snapshot]:
+        return [
+            Snapshot(name, s.manifest.id, s.manifest.digest, s.manifest.obtained_at, s.manifest.edition_day)
+            for name in self._asked_registries
+            for s in self._layers(name)
+        ]
+
+    def receipt(self, done: Done, name: str) -> dict[str, Any]:
+        """What was washed into what, by which rules, lists and state of the ledger. Holds no address."""
+        return {
+            "at": rfc3339(self.at),
+            "channel": self.asked.channel.value,
+            "purpose": self.asked.purpose.value,
+            "mode": self.asked.mode.value if self.asked.mode else None,
+            "rows": done.rows,
+            "input": {"name": name, "bytes": done.input_bytes, "digest": done.input_digest},
+            "output": {"bytes": done.output_bytes, "digest": done.output_digest},
+            "rulebook": self.gate.engine.digest,
+            "engine": ENGINE,
+            "ledger_seq": self.known.seq,
+            "registries": [asdict(s) | {"obtained_at": rfc3339(s.obtained_at)} for s in self.snapshots()],
+            "columns": self.columns,
+            "claimed": self.assumed,
+            "verdicts": {f"{v} {c}".strip(): n for (v, c), n in sorted(self._verdicts.items())},
+        }
+
+    def report(self, done: Done, receipt: dict[str, Any]) -> Report:
+        absent = [name for name in self.gate.asked if name not in self._asked_registries]
+        return Report(
+            self._verdicts,
+            self._reasons,
+            self.columns,
+            self.assumed,
+            self.snapshots(),
+            absent,
+            self.known.seq,
+            self.at,
+            done,
+            receipt,
+        )
+
+
+class _Address(NamedTuple):
+    """A batch's addresses: one column of keys for each secret (numbers need none), macs for the hashed kinds."""
+
+    numbers: npt.NDArray[np.uint64]
+    keys: list[npt.NDArray[np.int64]]
+    macs: list[npt.NDArray[np.uint8]]
+    faults: npt.NDArray[np.int8]
+    words: type[NumberFault] | type[EmailFault]
+
+
+def _raise_flag(
+    true: npt.NDArray[np.uint64], false: npt.NDArray[np.uint64], flag: Flag, holds: npt.NDArray[np.bool_]
+) -> None:
+    bits = holds.astype(np.uint64) << np.uint64(flag)
+    true |= bits
+    false |= bits ^ np.uint64(1 << flag)
+
+
+# --- what is the same for every row -----------------------------------------------------------
+
+
+def _sender(conn: Connection, asked: Asked) -> tuple[AccountFacts, Sender, list[tuple[UUID | None, UUID | None]]]:
+    accounts = gather.accounts_of(conn.execute(gather.ACCOUNTS, [[asked.account]]))
+    account = accounts.get(asked.account)
+    if account is None:
+        raise BadInput("no such account", key="account")
+    if not account.sellers:
+        raise BadInput("the account serves no seller", key="account", todo="link one first")
+    seller = account.sellers.get(asked.seller) if asked.seller else next(iter(account.sellers.values()))
+    if seller is None:
+        raise BadInput(f"the account serves no seller `{asked.seller}`", key="seller")
+    return account, Sender(account, seller), list(conn.execute(gather.HOLDS).fetchall())
+
+
+def _caller(conn: Connection, asked: Asked, seller: SellerFacts) -> tuple[str | None, bool | None]:
+    """What the person will see as sender, and whether it stands on a register of sender ids."""
+    rows = conn.execute(
+        "SELECT value, registered FROM accounts_senderidentity WHERE seller_id = %s AND channel = %s ORDER BY id",
+        [seller.id, asked.channel.value],
+    ).fetchall()
+    if asked.sender is not None:
+        return asked.sender, next((r for v, r in rows if v.lower() == asked.sender.lower()), None)
+    return (str(rows[0][0]), rows[0][1]) if rows else (None, None)
+
+
+def assumed_caller(asked: Asked, seller: SellerFacts) -> str:
+    """A number of the seller's own country, or an address, where nobody said what will be shown."""
+    if asked.channel is Channel.EMAIL:
+        return "sender@example.invalid"
+    return f"+{phonenumbers.country_code_for_region(seller.country or asked.country or 'US') or 1}"
+
+
+def _constant_flags(
+    asked: Asked, sender: Sender, holds: list[tuple[UUID | None, UUID | None]]
+) -> tuple[int, int, list[str]]:
+    """The facts that hold for every row, true and false, and what of them is only claimed."""
+    true, false = np.zeros(1, np.uint64), np.zeros(1, np.uint64)
+    gather._sender_flags([sender], holds, np.zeros(1, np.int32), true, false)
+    yes, no = int(true[0]), int(false[0])
+    yes |= 1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN
+    if asked.content is None:
+        claimed = [f.name.lower() for f in CONTENT] + ["no_opt_out_requires_login"]
+        claimed.append("promotional" if asked.purpose in MARKETING else "no_promotional")
+    else:
+        claimed = list(asked.content)
+    for word in claimed:
+        flag = CLAIMABLE.get(word.removeprefix("no_"))
+        if flag is None:
+            raise BadInput(f"`{word}` is no fact of the content", key="content", todo=f"use {', '.join(CLAIMABLE)}")
+        if word.startswith("no_"):
+            no |= 1 << flag
+        else:
+            yes |= 1 << flag
+    return yes, no, claimed
+
+
+# --- places ---------------------------------------------------------------------------------
+
+
+class _Kind(NamedTuple):
+    """The hints of a row that choose rules, its postcode apart."""
+
+    prefix: int
+    country: str | None
+    region: str | None
+    timezone: str | None
+    kind: str | None
+    line_type: str | None
+    county: str | None
+
+
+_DIGITS: Final = range(3, 7)  # lengths of all-digit postcodes that are looked up by table
+_OFFSET: Final = {length: sum(10**k for k in range(3, length)) for length in _DIGITS}
+_SIZE: Final = _OFFSET[6] + 10**6
+_HOMES: Final = 64
+
+
+class _Places:
+    """Rows to selectors: each distinct combination of hints is resolved once, however long the list."""
+
+    def __init__(self, asked: Asked, sender: Sender) -> None:
+        self._asked, self._sender = asked, sender
+        self._lock = threading.Lock()
+        self._selectors: list[Selector] = []
+        self._index: dict[Selector, int] = {}
+        self._tables: dict[str | None, npt.NDArray[np.int32]] = {}
+        self._texts: list[str | None] = [None]  # by number: a postcode that stands for all with the same places
+        self._standing: dict[tuple[str, object], int] = {}
+        self._postcode = lru_cache(maxsize=1 << 17)(self._postcode_of)
+        self._selector = lru_cache(maxsize=1 << 17)(self._selector_of)
+
+    def selectors(
+        self, frame: pl.DataFrame, columns: Mapping[str, str], prefix: npt.NDArray[np.int32]
+    ) -> tuple[npt.NDArray[np.int32], list[Selector]]:
+        prefixes, code = _dense(prefix.astype(np.int64))
+        parts: list[list[Any]] = [prefixes.tolist()]
+        sizes = [len(prefixes)]
+        for hint in _Kind._fields[1:]:
+            if hint not in columns:
+                parts.append([None])
+                sizes.append(1)
+                continue
+            values, one = _coded(frame[columns[hint]])
+            parts.append(values)
+            sizes.append(len(values))
+            code = code * len(values) + one
+        present, code = _dense(code)
+        kinds = [_Kind(*(part[i] for part, i in zip(parts, at, strict=True))) for at in _unravel(present, sizes)]
+        if "postcode" in columns:
+            postcode = self._postcodes(frame[columns["postcode"]], [self._home(kind) for kind in kinds], code)
+            most = int(postcode.max(initial=0)) + 1
+            both, code = _dense(code * most + postcode)
+            with_postcode = [(kinds[b // most], b % most) for b in both.tolist()]
+        else:
+            with_postcode = [(kind, 0) for kind in kinds]
+        numbers = np.array([self._selector(kind, at) for kind, at in with_postcode], np.int32)
+        return numbers[code], self._selectors
+
+    def _postcodes(
+        self, texts: pl.Series, homes: list[str | None], code: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """By row, the number of a postcode that stands for its places; 0 for none."""
+        found = np.zeros(len(texts), np.int64)
+        texts = texts.cast(pl.String) if texts.dtype != pl.String else texts
+        lengths = texts.str.len_bytes().fill_null(0).to_numpy()
+        values = texts.cast(pl.UInt32, strict=False)
+        plain = values.is_not_null().to_numpy() & (lengths >= _DIGITS[0]) & (lengths <= _DIGITS[-1])
+        plain &= ~texts.str.starts_with("+").fill_null(False).to_numpy()
+        offset = np.zeros(max(_DIGITS) + 1, np.int64)
+        offset[list(_OFFSET)] = list(_OFFSET.values())
+        place = values.fill_null(0).to_numpy() + offset[np.minimum(lengths, max(_DIGITS))]
+        distinct = list(dict.fromkeys(homes))
+        of_kind = np.array([distinct.index(country) for country in homes], np.int64)
+        home_of = of_kind[code] if len(distinct) > 1 else None
+        for number, country in enumerate(distinct):
+            if country is None:
+                continue
+            mine = plain if home_of is None else plain & (home_of == number)
+            rows = slice(None) if mine.all() else np.flatnonzero(mine)
+            found[rows] = self._by_table(country, place[rows])
+        odd = np.flatnonzero(~plain & (lengths > 0))
+        if odd.size:
+            kinds = [homes[c] for c in code[odd].tolist()]
+            for row, country, text in zip(odd.tolist(), kinds, texts.gather(odd).to_list(), strict=True):
+                if country is not None:
+                    found[row] = self._postcode(country, text)
+        return found
+
+    def _by_table(self, home: str, place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        with self._lock:
+            table = self._tables.get(home)
+            if table is None:
+                if len(self._tables) >= _HOMES:
+                    self._tables.clear()
+                table = self._tables[home] = np.full(_SIZE, -1, np.int32)
+        found = table.take(place)
+        missing = found < 0
+        if missing.any():
+            for one in np.unique(place[missing]).tolist():
+                length = next(k for k in reversed(_DIGITS) if one >= _OFFSET[k])
+                table[one] = self._postcode(home, f"{one - _OFFSET[length]:0{length}d}")
+            found = table.take(place)
+        return found.astype(np.int64)
+
+    def _postcode_of(self, home: str, text: str) -> int:
+        places = where.resolve_class(home, None, text, None)
+        with self._lock:
+            number = self._standing.setdefault((home, places), len(self._texts))
+            if number == len(self._texts):
+                self._texts.append(text)
+        return number
+
+    @staticmethod
+    def _home(kind: _Kind) -> str | None:
+        """The country a postcode is read for, as `where` finds it."""
+        if kind.country:
+            return kind.country.strip().upper()
+        if kind.region and kind.region.strip()[2:3] == "-":
+            return kind.region.strip()[:2].upper()
+        if kind.prefix == where.NO_EVIDENCE:
+            return None
+        countries = {place.country for place in where.resolve_class(None, None, None, None, (kind.prefix,))}
+        return countries.pop() if len(countries) == 1 else None
+
+    def _selector_of(self, kind: _Kind, postcode: int) -> int:
+        """The number of the selector of a combination of hints."""
+        account, seller = self._sender
+        asked = self._asked
+        classes = (kind.prefix,) if kind.prefix != where.NO_EVIDENCE else ()
+        selector = gather._selector(
+            (kind.country, kind.region, self._texts[postcode], kind.timezone, classes),
+            asked.channel,
+            asked.purpose,
+            asked.mode,
+            _word(RecipientKind, kind.kind),
+            seller.kind,
+            seller.country,
+            asked.sector,
+            _word(LineType, kind.line_type),
+            kind.county,
+            account.policy,
+        )
+        with self._lock:
+            number = self._index.setdefault(selector, len(self._selectors))
+            if number == len(self._selectors):
+                self._selectors.append(selector)
+        return number
+
+
+def _word(words: type[_W], text: str | None) -> _W | None:
+    """A word of the domain; anything else is not known, which is the stricter."""
+    try:
+        return words(text.strip().lower()) if text else None
+    except ValueError:
+        return None
+
+
+def _coded(texts: pl.Series) -> tuple[list[str | None], npt.NDArray[np.int64]]:
+    """The distinct texts (None first) and which each row has. Empty is not known."""
+    cast = texts.cast(pl.String).cast(pl.Categorical(pl.Categories.random()))
+    present = cast.drop_nulls().unique()
+    numbers: list[int] = present.to_physical().to_list()
+    names: list[str | None] = [None] * (max(numbers, default=-1) + 1)
+    for code, name in zip(numbers, present.to_list(), strict=True):
+        names[code] = name
+    codes = cast.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+    if "" in names:
+        codes = np.where(codes == names.index("") + 1, 0, codes)
+    return [None, *names], codes
+
+
+def _dense(code: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The distinct codes, and by row which of them."""
+    top = int(code.max(initial=0)) + 1
+    if top > 1 << 22:
+        present, inverse = np.unique(code, return_inverse=True)
+        return present, inverse.astype(np.int64)
+    there = np.zeros(top, np.bool_)
+    there[code] = True
+    present = np.flatnonzero(there)
+    number = np.empty(top, np.int64)
+    number[present] = np.arange(present.size)
+    return present, number.take(code)
+
+
+def _unravel(codes: npt.NDArray[np.int64], sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    found: list[list[int]] = []
+    for size in reversed(sizes):
+        codes, at = np.divmod(codes, size)
+        found.append(at.tolist())
+    return list(zip(*reversed(found), strict=True))
+
+
+# --- entries of the ledger as the kernel's columns ---------------------------------------------
+
+
+def _opt_outs(hits: Hits, mine: int) -> OptOuts | None:
+    """Each opt-out at the first and the last time it was said, on each channel it names."""
+    if not hits.row.size:
+        return None
+    row, entry = hits
+    again = entry["at"] != entry["last_at"]
+    row, at = np.concatenate([row, row[again]]), np.concatenate([entry["at"], entry["last_at"][again]])
+    entry = np.concatenate([entry, entry[again]])
+    rows, ats, entries, channels = [], [], [], []
+    for bit in (0, *(channel.bit for channel in Channel)):
+        those = entry["channels"] == 0 if bit == 0 else (entry["channels"] & bit) != 0
+        rows.append(row[those])
+        ats.append(at[those])
+        entries.append(entry[those])
+        channels.append(np.full(int(those.sum()), bit, np.int16))
+    row, at, entry, channel = map(np.concatenate, (rows, ats, entries, channels))
+    order = np.argsort(row, kind="stable")
+    row, at, entry, channel = row[order], at[order], entry[order], channel[order]
+    theirs = entry["campaign"]
+    same = np.where((theirs == 0) | (mine == 0), NOT_KNOWN, np.where(theirs == mine, YES, NO))
+    return OptOuts(row.astype(np.int32), at, entry["covers"].astype(np.int16), channel, same.astype(np.int8))
+
+
+def _consents(hits: Hits) -> Consents | None:
+    if not hits.row.size:
+        return None
+    entry = {name: np.ascontiguousarray(hits.entry[name]) for name in known.CONSENT.names or ()}
+    return Consents(
+        hits.row.astype(np.int32),
+        *(entry[f.name] for f in _fields(Consents)),
+    )
+
+
+def _fields(kind: type[Consents]) -> list[Any]:
+    from dataclasses import fields
+
+    return [f for f in fields(kind) if f.name != "row"]
+
+
+def _attempts(hits: Hits, mine: int) -> Attempts | None:
+    if not hits.row.size:
+        return None
+    record = hits.entry["record"]
+    n = hits.row.size
+
+    def event(bit: int) -> npt.NDArray[np.int8]:
+        return np.where(record["known"] & bit, np.where(record["said"] & bit, YES, NO), NOT_KNOWN).astype(np.int8)
+
+    not_known = np.full(n, NOT_KNOWN, np.int8)  # a wash states no subject and no debt
+    return Attempts(
+        row=hits.row.astype(np.int32),
+        at=record["at"].astype(np.int64),
+        on_day=np.full(n, MISSING, np.int32),
+        channel=record["channel"].astype(np.int16),
+        purpose=record["purpose"].astype(np.int16),
+        mode=record["mode"].astype(np.int16),
+        same_subject=not_known,
+        same_debt=not_known,
+        answered=event(packed.ANSWERED),
+        conversation=event(packed.CONVERSATION),
+        abandoned=event(packed.ABANDONED),
+        refused=event(packed.REFUSED),
+    )
+
+
+# --- the verdicts as text ------------------------------------------------------------------------
+
+
+def _table(answers: Answers, address: _Address) -> tuple[npt.NDArray[np.uint32], pl.DataFrame]:
+    """Each distinct outcome once, as text, and by row which it is. What was not understood says why."""
+    moments, when = np.array([MISSING]), np.zeros(len(answers.outcome), np.int64)
+    waiting = np.flatnonzero(answers.earliest != MISSING)
+    if waiting.size:
+        some, inverse = np.unique(answers.earliest[waiting], return_inverse=True)
+        moments = np.concatenate([moments, some])
+        when[waiting] = inverse + 1
+    present, code = _dense(answers.outcome.astype(np.int64) * moments.size + when)
+    lines = []
+    for one in present.tolist():
+        outcome, moment = answers.outcomes[one // moments.size], int(moments[one % moments.size])
+        earliest = "" if moment == MISSING else rfc3339(moment)
+        cure = "" if outcome.cure is None else outcome.cure.value
+        lines.append((outcome.verdict.value, cure, earliest, " ".join(outcome.rules)))
+    bad = np.flatnonzero(address.faults)
+    if bad.size:
+        code[bad] = len(lines) - 1 + address.faults[bad]
+        for fault in address.words:
+            lines.append(("deny", "evidence", "", f"house.address_understood:{fault.name.lower()}"))
+    table = pl.DataFrame(lines, schema=dict.fromkeys(ADDED, pl.String), orient="row")
+    return code.astype(np.uint32), table
