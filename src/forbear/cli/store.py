@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,7 +15,9 @@ from forbear.core.errors import BadInput
 if TYPE_CHECKING:
     from forbear.accounts.connect import Connection
     from forbear.accounts.reads import Account, Seller
+    from forbear.gate.imports import Imported
 
+W = TypeVar("W", bound=StrEnum)
 AccountName = Annotated[str, typer.Option("--account", "-a", help="The account's short name.", show_default=False)]
 SellerName = Annotated[
     str | None, typer.Option("--seller", help="The seller's short name; else the account's first.", show_default=False)
@@ -61,3 +64,82 @@ def seller_named(account: Account, slug: str | None) -> Seller:
     known = ", ".join(seller.slug for seller in account.sellers)
     todo = f"it serves: {known}" if known else f"link one: `forbear account seller {account.slug} NAME`"
     raise BadInput(f"`{account.slug}` serves no seller{f' `{slug}`' if slug else ''}", key="--seller", todo=todo)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """The gate's refusals as bad input, and keys without the place in a list that a command does not have."""
+    from forbear.gate.contact import Refused
+
+    try:
+        yield
+    except Refused as error:
+        raise BadInput(error.what) from None
+    except BadInput as error:
+        if error.key is not None:
+            error.key = error.key.removeprefix("[0].")
+        raise
+
+
+def one_of(kind: type[W], text: str, key: str) -> W:
+    """A word of a closed list. Raises `BadInput` that names them all."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise BadInput(f"`{text}` is none of {', '.join(kind)}", key=key) from None
+
+
+def instant(text: str | None, key: str) -> int | None:
+    from forbear.core.instants import parse_rfc3339
+
+    try:
+        return None if text is None else parse_rfc3339(text)
+    except ValueError as error:
+        raise BadInput(f"`{text}`: {error}", key=key, todo="write it as 2026-11-24T13:00:00Z") from None
+
+
+def day(text: str | None, key: str) -> int | None:
+    from forbear.core.instants import parse_day
+
+    try:
+        return None if text is None else parse_day(text)
+    except ValueError as error:
+        raise BadInput(f"`{text}`: {error}", key=key, todo="write it as 2026-11-24") from None
+
+
+def mapped(text: str | None) -> dict[str, str]:
+    """`address=phone,at=when` as a mapping of our names to a file's columns."""
+    pairs: dict[str, str] = {}
+    for part in (text or "").split(",") if text else ():
+        name, found, column = part.partition("=")
+        if not found or not name.strip() or not column.strip():
+            raise BadInput(f"`{part}` is not NAME=COLUMN", key="--map")
+        pairs[name.strip()] = column.strip()
+    return pairs
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, nothing elsewhere: `tick(done, whole)` in bytes of the file."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, whole: bars.update(task, completed=done, total=whole or None)
+
+
+def imported(found: Imported, *, as_json: bool) -> None:
+    """The receipt of an import."""
+    from forbear.cli import say
+    from forbear.core.instants import rfc3339
+
+    said = {"rows": found.rows, "digest": found.digest, "at": rfc3339(found.at), "seq": found.seq, "event": found.event}
+    if as_json:
+        say.as_json(said)
+    else:
+        say.pairs([("rows", f"{found.rows:,}"), *list(said.items())[1:]])

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, TypeVar
+from uuid import UUID
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
+from ninja import Field, NinjaAPI, Query, Schema, Status
 from ninja.errors import ValidationError as NinjaValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.security import HttpBearer
+from pydantic import ConfigDict
 
 from forbear.accounts.permissions import Permission
+from forbear.core.errors import BadInput
+from forbear.core.instants import FOREVER, at_of, date_of, day_of, rfc3339
+from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope, Purpose, Word
+from forbear.gate import consent as gate_consent
+from forbear.gate import explain as gate_explain
+from forbear.gate import opt_out as gate_opt_out
+from forbear.gate import redeem as gate_redeem
+from forbear.gate import settle as gate_settle
+from forbear.gate import suppress as gate_suppress
+from forbear.ledger import reads
+from forbear.ledger.kinds import Outcome, Scope
 from forbear.web import keys
+from forbear.web.connections import borrowed
 from forbear.web.edge import answered
 from forbear.web.keys import Caller
-from forbear.web.problem import Problem, forbidden
+from forbear.web.problem import Problem, forbidden, not_found
 from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody
+
+W = TypeVar("W", bound=Word)
+Limit = Annotated[int, Query(ge=1, le=1000)]
 
 _PROBLEMS: Final = {
     "400": "Not JSON",
@@ -119,3 +139,384 @@ def caller(request: HttpRequest, permission: Permission) -> Caller:
     if permission not in found.permissions:
         raise forbidden(permission)
     return found
+
+
+class Words(Schema):
+    """A key that is absent or `null` means not known; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+Text = Annotated[str, Field(max_length=20_000)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+AddressText = Annotated[str, Field(min_length=1, max_length=320, description="E.164 number or e-mail address")]
+
+
+# --- decisions and permits
+
+
+class CitedOut(Schema):
+    title: str
+    seen: str = Field(description="The day it was read")
+    url: str | None
+    quote: str | None
+
+
+class RuleOut(Schema):
+    rule: str
+    code: str = Field(description="SATISFIED, NOT_NOW, UNKNOWN or FORBIDDEN")
+    title: str
+    shadow: bool
+    decided: bool
+    cites: list[CitedOut]
+    confidence: str | None
+
+
+class LocalTimeOut(Schema):
+    zone: str
+    regions: list[str]
+    time: str
+
+
+class ListOut(Schema):
+    registry: str
+    listed: bool | None
+    obtained: str | None
+    age_days: int | None
+    edition: str | None
+
+
+class ExplainedOut(Schema):
+    """Why a stored decision came out as it did."""
+
+    id: UUID
+    at: str
+    channel: str
+    purpose: str
+    mode: str | None
+    verdict: str
+    cure: str | None
+    earliest: str | None
+    rules: list[str]
+    obligations: list[str]
+    permit: UUID | None
+    rulebook: str
+    engine: str
+    same_engine: bool = Field(description="The rules and engine of today are those that judged it")
+    agrees: bool = Field(description="Judged again now, it comes out the same")
+    said: list[RuleOut] = Field(description="What every rule said that applied")
+    local_times: list[LocalTimeOut] = Field(description="The clock wherever the person may have been")
+    registries: list[ListOut]
+    logged: bool = Field(description="Its batch is in the log; false: pending")
+
+
+@api.get("/decisions/{decision}", response=ExplainedOut, tags=["decisions"])
+def explain(request: HttpRequest, decision: UUID) -> dict[str, Any]:
+    """Every rule's word on a stored decision, with its citation; local times; the age of each registry."""
+    asks = caller(request, Permission.DECISION_READ)
+    with borrowed() as connection:
+        found = gate_explain.explain(connection, asks.account, decision)
+    if found is None:
+        raise not_found("decision")
+    return explained(found)
+
+
+def explained(found: gate_explain.Explained) -> dict[str, Any]:
+    """On the wire: moments as RFC 3339."""
+    said: dict[str, Any] = msgspec.to_builtins(found, builtin_types=(UUID,))
+    lists = [
+        {
+            "registry": one.registry,
+            "listed": one.listed,
+            "obtained": None if one.obtained_at is None else rfc3339(one.obtained_at),
+            "age_days": one.age_days,
+            "edition": one.edition,
+        }
+        for one in found.lists
+    ]
+    earliest = None if found.earliest is None else rfc3339(found.earliest)
+    return said | {"id": found.decision, "at": rfc3339(found.at), "earliest": earliest, "registries": lists}
+
+
+class RedeemedOut(Schema):
+    permit: UUID
+    outcome: Literal["redeemed"]
+    at: str
+
+
+class SettledOut(Schema):
+    permit: UUID
+    outcome: Literal["settled"]
+
+
+class DispositionIn(Words):
+    """What became of the contact. A permit never settled counts as an attempt; only `not_placed` gives it back."""
+
+    outcome: Outcome
+    answered: bool | None = None
+    conversation: bool | None = None
+    abandoned: bool | None = None
+    refused: bool | None = Field(None, description="The person wants no further contact of this kind")
+
+
+@api.post("/permits/{permit}/redeem", response=RedeemedOut, tags=["permits"])
+def redeem(request: HttpRequest, permit: UUID) -> dict[str, Any]:
+    """Spend a permit at the moment of contact: once, in time, and only if nothing was said since."""
+    asks = caller(request, Permission.PERMIT_REDEEM)
+    with borrowed() as connection:
+        (found,) = gate_redeem.redeem(connection, asks.account, [permit], asks.key)
+    if found.outcome is gate_redeem.Spent.UNKNOWN:
+        raise not_found("permit")
+    if found.outcome is not gate_redeem.Spent.REDEEMED:
+        raise Problem(
+            410 if found.outcome is gate_redeem.Spent.EXPIRED else 409,
+            f"permit-{found.outcome.value.replace('_', '-')}",
+            "The contact may not be made",
+            _SPENT[found.outcome],
+            todo="ask for a new decision",
+        )
+    return {"permit": permit, "outcome": "redeemed", "at": rfc3339(found.at)}
+
+
+@api.post("/permits/{permit}/disposition", response=SettledOut, tags=["permits"])
+def disposition(request: HttpRequest, permit: UUID, payload: DispositionIn) -> dict[str, Any]:
+    """Say what became of a permitted contact, once."""
+    asks = caller(request, Permission.PERMIT_SETTLE)
+    said = gate_settle.Disposition(**payload.model_dump())
+    with borrowed() as connection:
+        found = gate_settle.settle(connection, asks.account, permit, said, asks.key)
+    if found is gate_settle.Settled.UNKNOWN:
+        raise not_found("permit")
+    if found is gate_settle.Settled.ALREADY:
+        raise Problem(409, "permit-already-settled", "Its disposition is recorded", "it is recorded once and stays")
+    return {"permit": permit, "outcome": "settled"}
+
+
+_SPENT: Final = {
+    gate_redeem.Spent.EXPIRED: "the permit has expired",
+    gate_redeem.Spent.ALREADY: "the permit was redeemed before",
+    gate_redeem.Spent.SETTLED: "its disposition was recorded before",
+    gate_redeem.Spent.SUPPRESSED: "the person, or a list, said no since it was issued",
+    gate_redeem.Spent.HELD: "the account or seller was stopped since it was issued",
+}
+
+
+# --- opt-outs, suppressions, consents
+
+
+class OptOutIn(Words):
+    """What a person said."""
+
+    address: AddressText
+    channel: Channel = Field(description="Where it was said")
+    covers: OptOutScope = Field(OptOutScope.ALL, description="How far it reaches")
+    campaign: Name | None = Field(None, description="With `covers: campaign`")
+    seller: Name | None = Field(None, description="To whom it was said; absent: every seller of the account")
+    at: datetime | None = Field(None, description="When; absent: now")
+    text: Text | None = Field(None, description="What the person wrote or the agent noted: kept as evidence")
+
+
+class ReceiptOut(Schema):
+    """It is stored and in force. A list washed at or after `seq` honours it."""
+
+    events: list[UUID]
+    at: str
+    seq: int
+
+
+@api.post("/opt-outs", response={201: ReceiptOut}, tags=["opt-outs"])
+def opt_out(request: HttpRequest, payload: OptOutIn) -> Status[dict[str, Any]]:
+    """Record that somebody said stop. From the answer on, no permit that it covers is issued or redeemed."""
+    asks = caller(request, Permission.OPT_OUT_RECORD)
+    said = gate_opt_out.OptOut(**payload.model_dump(exclude={"at"}), at=_at(payload.at, "at"))
+    with borrowed() as connection, _one():
+        found = gate_opt_out.opt_out(connection, asks.account, [said], key=asks.key)
+    return Status(201, {"events": found.events, "at": rfc3339(found.at), "seq": found.seq})
+
+
+class SuppressionIn(Words):
+    """Somebody not to contact, by the account's own decision."""
+
+    address: AddressText
+    reason: Name
+    seller: Name | None = Field(None, description="For this seller wherever it sends from; absent: for the account")
+    channels: list[Channel] = Field([], description="Empty: every channel")
+    covers: OptOutScope = OptOutScope.ALL
+
+
+class SuppressionOut(Schema):
+    id: UUID
+    whose: Literal["installation", "account", "seller"]
+    channels: list[Channel] = Field(description="Empty: every channel")
+    covers: OptOutScope
+    said: bool = Field(description="By the person, not by a list")
+    reason: str
+    at: datetime
+    last_at: datetime
+
+
+class SuppressionsOut(Schema):
+    suppressions: list[SuppressionOut]
+    next: UUID | None = Field(description="Ask for the next page with `after`; null: this was the last")
+
+
+@api.post("/suppressions", response={201: ReceiptOut}, tags=["suppressions"])
+def suppress(request: HttpRequest, payload: SuppressionIn) -> Status[dict[str, Any]]:
+    """Put an address on the suppression list."""
+    asks = caller(request, Permission.SUPPRESSION_WRITE)
+    with borrowed() as connection, _one():
+        found = gate_suppress.place(
+            connection,
+            asks.account,
+            payload.address,
+            payload.reason,
+            by=f"key {asks.key}",
+            seller=payload.seller,
+            channels=payload.channels,
+            covers=payload.covers,
+            key=asks.key,
+        )
+    return Status(201, {"events": [found.event], "at": rfc3339(found.at), "seq": found.seq})
+
+
+@api.get("/suppressions", response=SuppressionsOut, tags=["suppressions"])
+def suppressions(
+    request: HttpRequest, address: str | None = None, after: UUID | None = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """What binds the account and its sellers, newest first; of one address, if given."""
+    asks = caller(request, Permission.SUPPRESSION_READ)
+    with borrowed() as connection, _one():
+        found = gate_suppress.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
+    page = [
+        {
+            "id": one.id,
+            "whose": Scope(one.scope).name.lower(),
+            "channels": words(Channel, one.channels),
+            "covers": words(OptOutScope, one.covers)[0],
+            "said": one.said,
+            "reason": one.reason,
+            "at": one.at,
+            "last_at": one.last_at,
+        }
+        for one in found[:limit]
+    ]
+    return {"suppressions": page, "next": page[-1]["id"] if len(found) > limit else None}
+
+
+class ConsentIn(Words):
+    """A consent. What is absent is not known, never "no"."""
+
+    address: AddressText
+    level: ConsentLevel
+    sellers: list[Name] = Field([], max_length=100, description="Whom it covers; empty: the account's first seller")
+    given: datetime | date = Field(description="The instant, or the person's own date")
+    until: date | Literal["indefinite"] | None = Field(
+        None, description="The first day without consent; absent: no period was stated"
+    )
+    channels: list[Channel] | None = None
+    purposes: list[Purpose] | None = None
+    covers: list[ConsentCover] | None = None
+    names_seller: bool | None = None
+    evidence: Text | None = Field(None, description="Where the proof is, or its words; absent: no proof is held")
+
+
+class ConsentOut(Schema):
+    id: UUID
+    level: ConsentLevel | None
+    sellers: list[UUID]
+    given: str | None
+    until: str | None
+    channels: list[Channel] | None
+    purposes: list[Purpose] | None
+    covers: list[ConsentCover] | None
+    evidence: bool | None
+    names_seller: bool | None
+    withdrawn: datetime | None
+
+
+class ConsentsOut(Schema):
+    consents: list[ConsentOut]
+    next: UUID | None
+
+
+@api.post("/consents", response={201: ReceiptOut}, tags=["consents"])
+def consent(request: HttpRequest, payload: ConsentIn) -> Status[dict[str, Any]]:
+    """Record a consent with its evidence."""
+    asks = caller(request, Permission.CONSENT_WRITE)
+    with borrowed() as connection, _one():
+        sellers = payload.sellers or list(gate_consent.sellers_of(connection, asks.account))[:1]
+        given = gate_consent.Given(
+            address=payload.address,
+            level=payload.level,
+            sellers=sellers,
+            given_at=_at(payload.given, "given") if isinstance(payload.given, datetime) else None,
+            given_day=None if isinstance(payload.given, datetime) else day_of(payload.given),
+            until_day=FOREVER
+            if payload.until == "indefinite"
+            else None
+            if payload.until is None
+            else day_of(payload.until),
+            channels=payload.channels,
+            purposes=payload.purposes,
+            covers=payload.covers,
+            names_seller=payload.names_seller,
+            evidence=payload.evidence,
+        )
+        found = gate_consent.give(connection, asks.account, [given], key=asks.key)
+    return Status(201, {"events": found.events, "at": rfc3339(found.at), "seq": found.seq})
+
+
+@api.get("/consents", response=ConsentsOut, tags=["consents"])
+def consents(
+    request: HttpRequest, address: str | None = None, after: UUID | None = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """What the account recorded, newest first; of one address, if given."""
+    asks = caller(request, Permission.CONSENT_READ)
+    with borrowed() as connection, _one():
+        found = gate_consent.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
+    page = [consent_out(one) for one in found[:limit]]
+    return {"consents": page, "next": page[-1]["id"] if len(found) > limit else None}
+
+
+def consent_out(one: reads.Consent) -> dict[str, Any]:
+    given = (
+        rfc3339(at_of(one.given_at)) if one.given_at else date_of(one.given_day).isoformat() if one.given_day else None
+    )
+    until = None if one.until_day is None else "indefinite" if one.until_day == FOREVER else date_of(one.until_day)
+    return {
+        "id": one.id,
+        "level": next(iter(words(ConsentLevel, one.level)), None),
+        "sellers": list(one.sellers),
+        "given": given,
+        "until": None if until is None else str(until),
+        "channels": None if one.channels < 0 else words(Channel, one.channels),
+        "purposes": None if one.purposes < 0 else words(Purpose, one.purposes),
+        "covers": None if one.covers < 0 else words(ConsentCover, one.covers),
+        "evidence": one.evidence,
+        "names_seller": one.names_seller,
+        "withdrawn": one.withdrawn_at,
+    }
+
+
+def words(kind: type[W], bits: int) -> list[W]:
+    """The words of a mask."""
+    return [word for word in kind if bits & word.bit]
+
+
+def _at(moment: datetime | None, key: str) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise BadInput("an instant needs a zone", key=key, todo="write it as 2026-11-24T13:00:00Z")
+    return at_of(moment)
+
+
+@contextmanager
+def _one() -> Iterator[None]:
+    """The gate counts what it was handed (`[0].address`); a request of one thing names the key alone."""
+    try:
+        yield
+    except BadInput as error:
+        if error.key is not None:
+            error.key = error.key.removeprefix("[0].")
+        raise
