@@ -19,7 +19,7 @@ from forbear.core import emails, keys, phones, where
 from forbear.core.emails import Email
 from forbear.core.keys import NO_KEY, AddressKey, AddressKind, Secret
 from forbear.core.phones import NumberFault
-from forbear.core.words import Channel, Purpose
+from forbear.core.words import Channel, Mode, Purpose
 from forbear.gate.contact import Contact, Content, Dialler
 from forbear.kernel.facts import Flag
 from forbear.ledger.addresses import Addresses, of_keys
@@ -68,7 +68,7 @@ def of_contacts(contacts: list[Contact], secrets: Sequence[Secret]) -> Claims:
     true, false = np.empty(n, np.uint64), np.empty(n, np.uint64)
     places: list[Evidence] = []
     for row, contact in enumerate(contacts):
-        yes, no = _content_flags(contact.content)
+        yes, no = (0, 0) if contact.content is None else _content_flags(contact.content)
         if contact.ai_disclosed is not None:
             bit = 1 << Flag.AI_DISCLOSED
             yes, no = (yes | bit, no) if contact.ai_disclosed else (yes, no | bit)
@@ -104,7 +104,7 @@ def of_contacts(contacts: list[Contact], secrets: Sequence[Secret]) -> Claims:
         false,
         np.array([_BIT[channel] for channel in channels], np.int16),
         np.array([_BIT[contact.purpose] for contact in contacts], np.int16),
-        np.array([0 if contact.mode is None else contact.mode.bit for contact in contacts], np.int16),
+        np.array([0 if contact.mode is None else _BIT[contact.mode] for contact in contacts], np.int16),
         np.array([contact.purpose in MARKETING for contact in contacts], bool) | ~promotional_denied,
         _words([contact.campaign for contact in contacts]),
         _words([contact.subject for contact in contacts]),
@@ -128,14 +128,14 @@ def address_key(channel: Channel, to: str, secret: Secret) -> AddressKey | None:
     return keys.of_phone(number) if number else None
 
 
-_BIT: Final = {word: word.bit for word in (*Channel, *Purpose)}
+_BIT: Final = {word: word.bit for word in (*Channel, *Purpose, *Mode)}
 _CONTENT: Final = (
-    ("identifies_sender", 1 << Flag.IDENTIFIES_SENDER),
-    ("postal_address", 1 << Flag.POSTAL_ADDRESS),
-    ("subject_accurate", 1 << Flag.SUBJECT_ACCURATE),
-    ("header_accurate", 1 << Flag.HEADER_ACCURATE),
-    ("promotional", 1 << Flag.PROMOTIONAL),
-    ("identified_as_ad", 1 << Flag.IDENTIFIED_AS_AD),
+    1 << Flag.IDENTIFIES_SENDER,
+    1 << Flag.POSTAL_ADDRESS,
+    1 << Flag.SUBJECT_ACCURATE,
+    1 << Flag.HEADER_ACCURATE,
+    1 << Flag.PROMOTIONAL,
+    1 << Flag.IDENTIFIED_AS_AD,
 )
 _OFFERS: Final = {
     "reply": 1 << Flag.OPT_OUT_REPLY,
@@ -145,26 +145,36 @@ _OFFERS: Final = {
 _EVERY_OFFER: Final = sum(_OFFERS.values())
 
 
-def _content_flags(content: Content | None) -> tuple[int, int]:
-    if content is None:
-        return 0, 0
-    yes = no = 0
-    for name, bit in _CONTENT:
-        value = getattr(content, name)
-        if value is True:
-            yes |= bit
-        elif value is False:
-            no |= bit
+def _content_flags(content: Content) -> tuple[int, int]:
     offer = content.opt_out
-    if offer is not None:
-        if offer.kind == "none":
-            no |= 1 << Flag.OPT_OUT_OFFERED | _EVERY_OFFER
-        elif offer.kind is not None:
-            yes |= 1 << Flag.OPT_OUT_OFFERED | _OFFERS[offer.kind]
-            no |= _EVERY_OFFER & ~_OFFERS[offer.kind]
-        if offer.requires_login is not None:
-            bit = 1 << Flag.OPT_OUT_REQUIRES_LOGIN
-            yes, no = (yes | bit, no) if offer.requires_login else (yes, no | bit)
+    return _flags_of(
+        content.identifies_sender,
+        content.postal_address,
+        content.subject_accurate,
+        content.header_accurate,
+        content.promotional,
+        content.identified_as_ad,
+        offer.kind if offer is not None else None,
+        offer.requires_login if offer is not None else None,
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _flags_of(*said: bool | str | None) -> tuple[int, int]:
+    """The bits of what is true and of what is false; most messages say the same."""
+    yes = no = 0
+    for bit, value in zip(_CONTENT, said[:6], strict=True):
+        if value is not None:
+            yes, no = (yes | bit, no) if value else (yes, no | bit)
+    kind, requires_login = said[6:]
+    if kind == "none":
+        no |= 1 << Flag.OPT_OUT_OFFERED | _EVERY_OFFER
+    elif isinstance(kind, str):
+        yes |= 1 << Flag.OPT_OUT_OFFERED | _OFFERS[kind]
+        no |= _EVERY_OFFER & ~_OFFERS[kind]
+    if requires_login is not None:
+        bit = 1 << Flag.OPT_OUT_REQUIRES_LOGIN
+        yes, no = (yes | bit, no) if requires_login else (yes, no | bit)
     return yes, no
 
 

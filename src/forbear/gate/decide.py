@@ -24,9 +24,9 @@ import psycopg
 from forbear.accounts.connect import Connection
 from forbear.core.codes import Cure, Verdict
 from forbear.core.errors import BadInput
-from forbear.core.instants import MISSING, SECOND, at_of, moment_of
+from forbear.core.instants import MISSING, SECOND, at_of
 from forbear.core.keys import NO_KEY
-from forbear.core.words import Purpose
+from forbear.core.words import Channel, Purpose
 from forbear.gate import claims as claimed
 from forbear.gate import gather, packed
 from forbear.gate.claims import Claims
@@ -37,8 +37,9 @@ from forbear.kernel.facts import Facts
 from forbear.kernel.judge import ENGINE, Answers
 from forbear.kernel.rows import take
 from forbear.ledger import attempts as recent
-from forbear.ledger import columns, tree, writes
-from forbear.ledger.columns import Ids
+from forbear.ledger import columns, tree, trip, writes
+from forbear.ledger.columns import Bool, Bytea, Ids, Int2, Int4, Int8, Moment, Text, Uuid
+from forbear.ledger.trip import Statement, Trip
 
 PERMIT_S: Final = 60
 CLOCK_WITHIN_S: Final = 2
@@ -51,10 +52,73 @@ _TRANSIENT: Final = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.UniqueViolation,  # another process took the same idempotency key
 )
-_CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_SEEN: Final = (
+_SEEN: Final = Statement(
+    "seen",
     "SELECT account, key, digest, decisions FROM ledger_idempotency"
-    " WHERE (account, key) IN (SELECT * FROM unnest(%s::uuid[], %s::text[])) AND at > now() - interval '48 hours'"
+    " WHERE (account, key) IN (SELECT * FROM unnest($1, $2)) AND at > now() - interval '48 hours'",
+    (Uuid.array_oid, Text.array_oid),
+    (trip.uuid_of, trip.text, trip.raw, trip.uuids),
+)
+_SELECTORS: Final = Statement(
+    "add_selectors",
+    "INSERT INTO ledger_selector SELECT * FROM unnest($1, $2) AS u (d, b) ORDER BY d ON CONFLICT DO NOTHING",
+    (Bytea.array_oid, Bytea.array_oid),
+)
+_DECISIONS: Final = Statement(
+    "add_decisions",
+    "INSERT INTO ledger_decision (id, at, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure,"
+    " earliest, rules, obligations, selector, facts, permit, batch, batch_index)"
+    " SELECT id, $1, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, rules,"
+    " obligations, selector, facts, permit, $2, i"
+    " FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+    " AS u (id, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, rules,"
+    " obligations, selector, facts, permit, i)",
+    (
+        *(trip.MOMENT_OID, trip.UUID_OID, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Int8.array_oid),
+        *(Int2.array_oid, Bytea.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid),
+        *(Int2.array_oid, Moment.array_oid, Text.array_oid, Text.array_oid, Bytea.array_oid, Bytea.array_oid),
+        *(Uuid.array_oid, Int4.array_oid),
+    ),
+)
+_PERMITS: Final = Statement(
+    "add_permits",
+    "INSERT INTO ledger_permit (id, decision, account, seller, seller_number, addr, mac, channel, purpose, mode,"
+    " marketing, campaign, subject, debt, issued_at, expires_at)"
+    " SELECT id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign, subject,"
+    " debt, $1, expires FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    " AS u (id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign, subject,"
+    " debt, expires)",
+    (
+        *(trip.MOMENT_OID, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Int4.array_oid),
+        *(Int8.array_oid, Bytea.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid, Bool.array_oid),
+        *(Int8.array_oid, Int8.array_oid, Int8.array_oid, Moment.array_oid),
+    ),
+)
+_REDEMPTIONS: Final = Statement(
+    "add_redemptions",
+    "INSERT INTO ledger_redemption SELECT unnest($1), $2",
+    (Uuid.array_oid, trip.MOMENT_OID),
+)
+_COUNTERS: Final = Statement(
+    "set_counters",
+    "UPDATE ledger_counter c SET attempts = u.attempts FROM unnest($1, $2) AS u (addr, attempts) WHERE c.addr = u.addr",
+    (Int8.array_oid, Bytea.array_oid),
+)
+_BATCH: Final = Statement(
+    "add_batch",
+    "WITH b AS (INSERT INTO ledger_batch VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, root)"
+    " INSERT INTO ledger_logqueue (batch, root) SELECT id, root FROM b",
+    (trip.UUID_OID, trip.MOMENT_OID, trip.INT4_OID, trip.BYTEA_OID, trip.BYTEA_OID, trip.TEXT_OID),
+)
+_FORGET: Final = Statement(
+    "forget_key",
+    "DELETE FROM ledger_idempotency WHERE account = $1 AND key = $2 AND at <= now() - interval '48 hours'",
+    (trip.UUID_OID, trip.TEXT_OID),
+)
+_REMEMBER: Final = Statement(
+    "remember_key",
+    "INSERT INTO ledger_idempotency (account, key, digest, decisions, at) VALUES ($1, $2, $3, $4, $5)",
+    (trip.UUID_OID, trip.TEXT_OID, trip.BYTEA_OID, Uuid.array_oid, trip.MOMENT_OID),
 )
 KEY_STANDS: Final = "SELECT 1 FROM accounts_apikey WHERE id = %s AND account_id = %s AND revoked_at IS NULL"
 _encode: Final = msgspec.json.Encoder().encode
@@ -138,15 +202,21 @@ class _Batch:
         self.fresh: list[bytes] = []  # selectors stored by this commit
 
     def run(self) -> list[Decided | Exception]:
-        with self.conn.transaction():
+        try:
             read = self._read()
             if abs(time.time() * SECOND - read.now) > CLOCK_WITHIN_S * SECOND:
                 raise ClockAstray(f"the clocks differ by {time.time() - read.now / SECOND:+.1f} s")
             senders = self._senders(read)
             rows = np.array([row for row, i in enumerate(self.owner) if self.results[i] is None], np.int64)
+            writing = Trip(self.conn)
             if len(rows):
                 some = self.claims if len(rows) == len(self.owner) else _some(self.claims, rows)
-                self._decide(read, some, [senders[row] for row in rows.tolist()], rows)
+                self._decide(read, some, [senders[row] for row in rows.tolist()], rows, writing)
+            writing.commit()
+            writing.go()
+        except BaseException:
+            trip.roll_back(self.conn)
+            raise
         if len(self.stored) > 1 << 18:
             self.stored.clear()
         self.stored.update(self.fresh)
@@ -156,43 +226,44 @@ class _Batch:
     # --- reading
 
     def _read(self) -> _Read:
-        conn, claims = self.conn, self.claims
+        claims = self.claims
         known = claims.addresses.addr[claims.addresses.addr != NO_KEY]
         people = columns.int8s(np.unique(known))
         older = [key.column for some in claims.older.values() for key in some]
         probes = columns.int8s(np.concatenate([np.unique(known), np.array(older, np.int64)])) if older else people
-        accounts = list({item.account for item in self.asked})
+        accounts = columns.uuids(list({item.account for item in self.asked}))
         keys = list({item.key for item in self.asked if item.key})
-        named = [item for item in self.asked if item.idempotency_key]
-        sender_ids = any(contact.from_ is not None for contact in claims.contacts)
-        with conn.pipeline():
-            conn.execute(writes.SHARE_GATE)
-            conn.execute(writes.LOCK_NEW, [people])
-            locked = conn.execute(writes.LOCK_READ, [people], binary=True)
-            clock = conn.execute(_CLOCK, binary=True)
-            account_rows = conn.execute(gather.ACCOUNTS, [accounts], binary=True)
-            key_rows = conn.execute(gather.KEYS, [keys], binary=True) if keys else None
-            holds = conn.execute(gather.HOLDS, binary=True)
-            suppressions = conn.execute(gather.SUPPRESSIONS, [probes], binary=True)
-            consents = conn.execute(gather.CONSENTS, [probes], binary=True)
-            registered = conn.execute(gather.SENDER_IDS, [accounts], binary=True) if sender_ids else None
-            seen = None
-            if named:
-                names = [item.idempotency_key for item in named]
-                seen = conn.execute(_SEEN, [[item.account for item in named], names], binary=True)
-        row = clock.fetchone()
-        assert row is not None
+        named = [(item.account, item.idempotency_key) for item in self.asked if item.idempotency_key]
+        reading = Trip(self.conn)
+        reading.begin()
+        reading.add(writes.SHARE_GATE)
+        reading.add(writes.LOCK_NEW, people)
+        locked = reading.add(writes.LOCK_READ, people)
+        clock = reading.add(writes.CLOCK)
+        account_rows = reading.add(gather.READ_ACCOUNTS, accounts)
+        holds = reading.add(gather.READ_HOLDS)
+        suppressions = reading.add(gather.SUPPRESSIONS, probes)
+        consents = reading.add(gather.CONSENTS, probes)
+        key_rows = reading.add(gather.KEYS, columns.uuids(keys)) if keys else -1
+        registered = -1
+        if any(contact.from_ is not None and contact.channel is Channel.SMS for contact in claims.contacts):
+            registered = reading.add(gather.SENDER_IDS, accounts)
+        seen = -1
+        if named:
+            names = columns.texts([name for _, name in named])
+            seen = reading.add(_SEEN, columns.uuids([account for account, _ in named]), names)
+        rows = reading.go()
         return _Read(
-            now=int(row[0]),
-            accounts=gather.accounts_of(account_rows),
-            keys=dict(key_rows.fetchall()) if key_rows else {},
-            seen={(r[0], r[1]): (bytes(r[2]), r[3]) for r in seen} if seen else {},
+            now=rows[clock][0][0],
+            accounts=gather.accounts_of(rows[account_rows]),
+            keys=dict(rows[key_rows]) if keys else {},
+            seen={(row[0], row[1]): (row[2], row[3]) for row in rows[seen]} if named else {},
             stored=gather.Stored(
-                holds=[(r[0], r[1]) for r in holds],
-                sender_ids=[(r[0], r[1], r[2]) for r in registered] if registered else [],
-                suppressions=suppressions.fetchall(),
-                consents=consents.fetchall(),
-                attempts=dict(locked.fetchall()),
+                holds=[(row[0], row[1]) for row in rows[holds]],
+                sender_ids=[(row[0], row[1], row[2]) for row in rows[registered]] if registered >= 0 else [],
+                suppressions=rows[suppressions],
+                consents=rows[consents],
+                attempts=dict(rows[locked]),
             ),
         )
 
@@ -233,7 +304,12 @@ class _Batch:
     # --- judging
 
     def _decide(
-        self, read: _Read, claims: Claims, senders: Sequence[Sender | None], rows: npt.NDArray[np.int64]
+        self,
+        read: _Read,
+        claims: Claims,
+        senders: Sequence[Sender | None],
+        rows: npt.NDArray[np.int64],
+        writing: Trip,
     ) -> None:
         ours = [sender for sender in senders if sender is not None]
         assert len(ours) == len(senders), "every row left has a sender"
@@ -241,27 +317,29 @@ class _Batch:
         redeem = np.array([self.asked[self.owner[row]].redeem for row in rows.tolist()], bool)
         judged = _Judged(self.gate, claims, ours, read, facts, redeem)
         judged.run()
-        self._write(read, claims, ours, rows, judged)
+        self._write(read.now, claims, ours, rows, judged, writing)
 
     # --- writing
 
     def _write(
         self,
-        read: _Read,
+        now: int,
         claims: Claims,
         senders: Sequence[Sender],
         rows: npt.NDArray[np.int64],
         judged: _Judged,
+        writing: Trip,
     ) -> None:
-        conn, now, n = self.conn, read.now, len(rows)
-        moment = moment_of(now)
-        ids, batch = judged.ids, columns.uuid_at(columns.new_ids(now, 1), 0)
+        n, moment = len(rows), columns.moment(now)
+        ids, batch = judged.ids, columns.new_ids(now, 1).tobytes()
         allowed = np.flatnonzero(judged.verdict == 0)
         selectors = [packed.selector_bytes(selector) for selector in judged.facts.selectors]
         digest_rows = np.frombuffer(b"".join([digest for digest, _ in selectors]), np.uint8).reshape(-1, 16)
         selector = digest_rows[np.broadcast_to(judged.facts.selector, (n,))]
-        accounts = columns.ids_of([sender.account.id for sender in senders])
-        sellers = columns.ids_of([sender.seller.id for sender in senders])
+        distinct = {sender: place for place, sender in enumerate(dict.fromkeys(senders))}
+        which = [distinct[sender] for sender in senders]
+        accounts = columns.ids_of([sender.account.id for sender in distinct])[which]
+        sellers = columns.ids_of([sender.seller.id for sender in distinct])[which]
         addresses = claims.addresses
         fixed = np.empty(n, tree.FIXED)
         for name, value in (
@@ -280,43 +358,26 @@ class _Batch:
         ]
         root = tree.root(leaves)
         rulebook = bytes.fromhex(self.gate.engine.digest.removeprefix("sha256:"))
-        with conn.pipeline():
-            fresh = [pair for pair in dict(selectors).items() if pair[0] not in self.stored]
-            if fresh:
-                conn.execute(
-                    "INSERT INTO ledger_selector SELECT * FROM unnest(%s, %s) AS u (d, b) ORDER BY d"
-                    " ON CONFLICT DO NOTHING",
-                    [columns.byteas([pair[0] for pair in fresh]), columns.byteas([pair[1] for pair in fresh])],
-                )
-            conn.execute(
-                "INSERT INTO ledger_decision (id, at, account, seller, addr, key_id, mac, channel, purpose, mode,"
-                " verdict, cure, earliest, rules, obligations, selector, facts, permit, batch, batch_index)"
-                " SELECT id, %s, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest,"
-                " rules, obligations, selector, facts, permit, %s, i"
-                " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-                " AS u (id, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest,"
-                " rules, obligations, selector, facts, permit, i)",
-                [
-                    *(moment, batch, columns.uuids(ids), columns.uuids(accounts), columns.uuids(sellers)),
-                    *(columns.int8s(addresses.addr), columns.int2s(addresses.key_id), addresses.mac_column),
-                    *(columns.int2s(claims.channel), columns.int2s(claims.purpose), columns.int2s(claims.mode)),
-                    *(columns.int2s(judged.verdict), columns.int2s(judged.cure, judged.cure < 0)),
-                    columns.moments(judged.earliest, judged.earliest == MISSING),
-                    *(columns.utf8s(judged.rules), columns.utf8s(judged.obligations)),
-                    *(columns.macs(selector), columns.byteas(judged.packed)),
-                    columns.uuids(judged.permits, judged.verdict != 0),
-                    columns.int4s(np.arange(n)),
-                ],
-            )
-            if len(allowed):
-                self._permits(claims, senders, judged, allowed, accounts, sellers, now)
-            conn.execute(
-                "WITH b AS (INSERT INTO ledger_batch VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, root)"
-                " INSERT INTO ledger_logqueue (batch, root) SELECT id, root FROM b",
-                [batch, moment, n, root, rulebook, ENGINE],
-            )
-            self._remember(rows, ids, moment)
+        fresh = [pair for pair in dict(selectors).items() if pair[0] not in self.stored]
         self.fresh = [pair[0] for pair in fresh]
+        if fresh:
+            digests, bodies = columns.byteas([pair[0] for pair in fresh]), columns.byteas([pair[1] for pair in fresh])
+            writing.add(_SELECTORS, digests, bodies)
+        writing.add(
+            _DECISIONS,
+            *(moment, batch, columns.uuids(ids), columns.uuids(accounts), columns.uuids(sellers)),
+            *(columns.int8s(addresses.addr), columns.int2s(addresses.key_id), addresses.mac_column),
+            *(columns.int2s(claims.channel), columns.int2s(claims.purpose), columns.int2s(claims.mode)),
+            *(columns.int2s(judged.verdict), columns.int2s(judged.cure, judged.cure < 0)),
+            columns.moments(judged.earliest, judged.earliest == MISSING),
+            *(columns.utf8s(judged.rules), columns.utf8s(judged.obligations)),
+            *(columns.macs(selector), columns.byteas(judged.packed)),
+            *(columns.uuids(judged.permits, judged.verdict != 0), columns.int4s(np.arange(n))),
+        )
+        if len(allowed):
+            self._permits(claims, senders, judged, allowed, accounts, sellers, now, writing)
+        writing.add(_BATCH, batch, moment, n.to_bytes(4, "big"), root, rulebook, ENGINE.encode())
+        self._remember(rows, ids, moment, writing)
         self._answer(rows, judged, now)
 
     def _permits(
@@ -328,62 +389,39 @@ class _Batch:
         accounts: Ids,
         sellers: Ids,
         now: int,
+        writing: Trip,
     ) -> None:
-        conn, moment, addresses = self.conn, moment_of(now), claims.addresses
-        permits = columns.uuids(judged.permits[allowed])
-        conn.execute(
-            "INSERT INTO ledger_permit (id, decision, account, seller, seller_number, addr, mac, channel, purpose,"
-            " mode, marketing, campaign, subject, debt, issued_at, expires_at)"
-            " SELECT id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign,"
-            " subject, debt, %s, expires FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " AS u (id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign,"
-            " subject, debt, expires)",
-            [
-                *(moment, permits, columns.uuids(judged.ids[allowed]), columns.uuids(accounts[allowed])),
-                columns.uuids(sellers[allowed]),
-                columns.int4s([senders[i].seller.number for i in allowed.tolist()]),
-                columns.int8s(addresses.addr[allowed]),
-                columns.macs(addresses.mac[allowed], addresses.exact[allowed]),
-                *(columns.int2s(column[allowed]) for column in (claims.channel, claims.purpose, claims.mode)),
-                columns.bools(claims.marketing[allowed]),
-                *(columns.int8s(column[allowed]) for column in (claims.campaign, claims.subject, claims.debt)),
-                columns.moments(judged.expires[allowed]),
-            ],
+        moment, addresses = columns.moment(now), claims.addresses
+        writing.add(
+            _PERMITS,
+            *(moment, columns.uuids(judged.permits[allowed]), columns.uuids(judged.ids[allowed])),
+            *(columns.uuids(accounts[allowed]), columns.uuids(sellers[allowed])),
+            columns.int4s([senders[i].seller.number for i in allowed.tolist()]),
+            columns.int8s(addresses.addr[allowed]),
+            columns.macs(addresses.mac[allowed], addresses.exact[allowed]),
+            *(columns.int2s(column[allowed]) for column in (claims.channel, claims.purpose, claims.mode)),
+            columns.bools(claims.marketing[allowed]),
+            *(columns.int8s(column[allowed]) for column in (claims.campaign, claims.subject, claims.debt)),
+            columns.moments(judged.expires[allowed]),
         )
         spent = allowed[judged.redeem[allowed]]
         if len(spent):
-            conn.execute(
-                "INSERT INTO ledger_redemption SELECT unnest(%s), %s",
-                [columns.uuids(judged.permits[spent]), moment],
-            )
+            writing.add(_REDEMPTIONS, columns.uuids(judged.permits[spent]), moment)
         changed = sorted(judged.changed)
-        conn.execute(
-            "UPDATE ledger_counter c SET attempts = u.attempts FROM unnest(%s, %s) AS u (addr, attempts)"
-            " WHERE c.addr = u.addr",
-            [
-                columns.int8s(np.array(changed, np.int64)),
-                columns.byteas([recent.pruned(judged.attempts[addr], now) for addr in changed]),
-            ],
-        )
+        packed_attempts = [recent.pruned(judged.attempts[addr], now) for addr in changed]
+        writing.add(_COUNTERS, columns.int8s(np.array(changed, np.int64)), columns.byteas(packed_attempts))
 
-    def _remember(self, rows: npt.NDArray[np.int64], ids: Ids, moment: Any) -> None:
+    def _remember(self, rows: npt.NDArray[np.int64], ids: Ids, moment: bytes, writing: Trip) -> None:
         """Idempotency keys; one that is older than it holds is taken over, one taken meanwhile fails the batch."""
-        start = dict[int, list[UUID]]()
         if not self.digests:
             return
-        for place, row in enumerate(rows.tolist()):
-            i = self.owner[row]
-            if i in self.digests:
-                start.setdefault(i, []).append(columns.uuid_at(ids, place))
-        for i, decisions in start.items():
-            self.conn.execute(
-                "DELETE FROM ledger_idempotency WHERE account = %s AND key = %s AND at <= now() - interval '48 hours'",
-                [self.asked[i].account, self.asked[i].idempotency_key],
-            )
-            self.conn.execute(
-                "INSERT INTO ledger_idempotency (account, key, digest, decisions, at) VALUES (%s, %s, %s, %s, %s)",
-                [self.asked[i].account, self.asked[i].idempotency_key, self.digests[i], decisions, moment],
-            )
+        owner = np.array(self.owner, np.int64)[rows]
+        for i, digest in self.digests.items():
+            mine = np.flatnonzero(owner == i)
+            if len(mine):
+                account, key = self.asked[i].account.bytes, (self.asked[i].idempotency_key or "").encode()
+                writing.add(_FORGET, account, key)
+                writing.add(_REMEMBER, account, key, digest, columns.uuids(ids[mine]), moment)
 
     def _answer(self, rows: npt.NDArray[np.int64], judged: _Judged, now: int) -> None:
         by_request: dict[int, list[Answer]] = {}
@@ -393,13 +431,13 @@ class _Batch:
             outcome = judged.outcomes[place]
             allow = verdict[place] == 0
             answer = Answer(
-                decision=UUID(bytes=all_ids[place * 16 : place * 16 + 16]),
+                decision=trip.uuid_of(all_ids[place * 16 : place * 16 + 16]),
                 verdict=outcome.verdict,
                 cure=outcome.cure,
                 earliest=None if earliest[place] == MISSING else earliest[place],
                 rules=outcome.rules,
                 obligations=outcome.obligations,
-                permit=UUID(bytes=all_permits[place * 16 : place * 16 + 16]) if allow else None,
+                permit=trip.uuid_of(all_permits[place * 16 : place * 16 + 16]) if allow else None,
                 expires_at=expires[place] if allow else None,
             )
             by_request.setdefault(self.owner[row], []).append(answer)

@@ -35,7 +35,9 @@ from forbear.kernel.facts import (
     Selector,
 )
 from forbear.ledger import attempts as packed
+from forbear.ledger import columns
 from forbear.ledger.kinds import Scope
+from forbear.ledger.trip import Statement, jsonb, number, raw, text, truth, uuid_of, uuids
 
 Policy = tuple[tuple[str, bool | str], ...]
 
@@ -44,25 +46,46 @@ ACCOUNTS: Final = (
     " LEFT JOIN accounts_accountseller l ON l.account_id = a.id AND (l.until IS NULL OR l.until > now())"
     " LEFT JOIN accounts_seller s ON s.id = l.seller_id WHERE a.id = ANY(%s) ORDER BY a.id, l.id"
 )
-KEYS: Final = "SELECT id, account_id FROM accounts_apikey WHERE id = ANY(%s) AND revoked_at IS NULL"
 HOLDS: Final = (
     "SELECT account_id, seller_id FROM accounts_hold WHERE lifted_at IS NULL"
     " AND (until IS NULL OR until > clock_timestamp())"
 )
-SENDER_IDS: Final = (
-    "SELECT i.seller_id, lower(i.value), i.registered FROM accounts_senderidentity i"
-    " JOIN accounts_accountseller l ON l.seller_id = i.seller_id AND l.account_id = ANY(%s)"
-    " WHERE i.channel = 'sms' AND i.registered IS NOT NULL"
+READ_ACCOUNTS: Final = Statement(
+    "accounts",
+    ACCOUNTS.replace("%s", "$1"),
+    (columns.Uuid.array_oid,),
+    (uuid_of, text, jsonb, uuid_of, number, text, text, text, truth),
 )
-SUPPRESSIONS: Final = (
+READ_HOLDS: Final = Statement("holds", HOLDS, (), (uuid_of, uuid_of))
+KEYS: Final = Statement(
+    "keys",
+    "SELECT id, account_id FROM accounts_apikey WHERE id = ANY($1) AND revoked_at IS NULL",
+    (columns.Uuid.array_oid,),
+    (uuid_of, uuid_of),
+)
+SENDER_IDS: Final = Statement(
+    "sender_ids",
+    "SELECT i.seller_id, lower(i.value), i.registered FROM accounts_senderidentity i"
+    " JOIN accounts_accountseller l ON l.seller_id = i.seller_id AND l.account_id = ANY($1)"
+    " WHERE i.channel = 'sms' AND i.registered IS NOT NULL",
+    (columns.Uuid.array_oid,),
+    (uuid_of, text, truth),
+)
+SUPPRESSIONS: Final = Statement(
+    "suppressions",
     "SELECT addr, mac, scope, owner, channels, covers, campaign, said, (extract(epoch FROM at) * 1000000)::bigint,"
     " (extract(epoch FROM last_at) * 1000000)::bigint FROM ledger_suppression"
-    " WHERE addr = ANY(%s) AND lifted_at IS NULL"
+    " WHERE addr = ANY($1) AND lifted_at IS NULL",
+    (columns.Int8.array_oid,),
+    (number, raw, number, uuid_of, number, number, number, truth, number, number),
 )
-CONSENTS: Final = (
+CONSENTS: Final = Statement(
+    "consents",
     "SELECT addr, mac, sellers, level, (extract(epoch FROM given_at) * 1000000)::bigint, given_day, until_day,"
     " channels, purposes, covers, evidence, names_seller, (extract(epoch FROM withdrawn_at) * 1000000)::bigint"
-    " FROM ledger_consent WHERE addr = ANY(%s)"
+    " FROM ledger_consent WHERE addr = ANY($1)",
+    (columns.Int8.array_oid,),
+    (number, raw, uuids, number, number, number, number, number, number, number, truth, truth, number),
 )
 
 
@@ -89,13 +112,13 @@ class AccountFacts:
 def accounts_of(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, AccountFacts]:
     """The rows of `ACCOUNTS`."""
     found: dict[UUID, AccountFacts] = {}
-    for account, status, policy, seller, number, slug, country, kind, ftc in rows:
+    for account, status, policy, seller, short, slug, country, kind, ftc in rows:
         known = found.get(account)
         if known is None:
             choices = tuple(sorted((str(name), value) for name, value in (policy or {}).items()))
             known = found[account] = AccountFacts(account, status == "active", choices)
         if seller is not None:
-            known.sellers[slug] = SellerFacts(seller, number, slug, country, SenderKind(kind) if kind else None, ftc)
+            known.sellers[slug] = SellerFacts(seller, short, slug, country, SenderKind(kind) if kind else None, ftc)
     return found
 
 
@@ -282,9 +305,9 @@ def _suppressions(
     false[~hit] |= bit
     if not said:
         return None
-    columns = [np.array(column, np.int64) for column in zip(*sorted(said), strict=True)]
+    parts = [np.array(column, np.int64) for column in zip(*sorted(said), strict=True)]
     types = (np.int32, np.int64, np.int16, np.int16, np.int8)
-    return OptOuts(*(column.astype(kind) for column, kind in zip(columns, types, strict=True)))
+    return OptOuts(*(column.astype(kind) for column, kind in zip(parts, types, strict=True)))
 
 
 _CHANNELS: Final = tuple(channel.bit for channel in Channel)
@@ -323,9 +346,9 @@ def _consents(
                 )
     if not found:
         return None
-    columns = [np.array(column, np.int64) for column in zip(*sorted(found), strict=True)]
+    parts = [np.array(column, np.int64) for column in zip(*sorted(found), strict=True)]
     types = (np.int32, np.int16, np.int32, np.int64, np.int32, np.int16, np.int16, np.int16, np.int8, np.int8, np.int64)
-    return Consents(*(column.astype(kind) for column, kind in zip(columns, types, strict=True)))
+    return Consents(*(column.astype(kind) for column, kind in zip(parts, types, strict=True)))
 
 
 def _or_missing(value: int | None) -> int:

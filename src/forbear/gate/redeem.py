@@ -13,16 +13,16 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-import numpy as np
 
 from forbear.accounts.connect import Connection
-from forbear.core.instants import at_of, moment_of
+from forbear.core.instants import at_of
 from forbear.core.uuid7 import made_at
 from forbear.core.words import Purpose
+from forbear.gate import gather
 from forbear.gate.contact import Refused
-from forbear.gate.decide import KEY_STANDS
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender, binds, covers_contact
 from forbear.ledger import attempts, columns, writes
+from forbear.ledger.trip import MOMENT_OID, UUID_OID, Statement, Trip, number, raw, roll_back, truth, uuid_of
 
 _EXEMPT: Final = Purpose.EMERGENCY.bit | Purpose.OPTOUT_CONFIRMATION.bit
 
@@ -47,35 +47,33 @@ class Redeemed(msgspec.Struct, kw_only=True):
 
 def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID | None = None) -> list[Redeemed]:
     """One outcome for each permit, in order. Raises `Refused` for a key revoked meanwhile."""
-    with conn.transaction():
-        known = {row[0]: row for row in conn.execute(_PERMITS, [list(permits), account], binary=True)}
-        people = np.array(sorted({row[1] for row in known.values()}), np.int64)
-        column = columns.int8s(people)
-        with conn.pipeline():
-            conn.execute(writes.SHARE_GATE)
-            locked = conn.execute(writes.LOCK_READ, [column], binary=True)
-            clock = conn.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", binary=True)
-            allowed_key = conn.execute(KEY_STANDS, [key, account], binary=True)
-            standing = conn.execute("SELECT status = 'active' FROM accounts_account WHERE id = %s", [account])
-            holds = conn.execute(
-                "SELECT account_id, seller_id FROM accounts_hold"
-                " WHERE lifted_at IS NULL AND (until IS NULL OR until > clock_timestamp())",
-                binary=True,
-            )
-            spent = conn.execute("SELECT permit, at FROM ledger_redemption WHERE permit = ANY(%s)", [list(known)])
-            settled = conn.execute("SELECT permit FROM ledger_disposition WHERE permit = ANY(%s)", [list(known)])
-            stops = conn.execute(_STOPS, [column], binary=True)
-        packed = {row[0]: bytes(row[1]) for row in locked}
-        now = int((clock.fetchone() or (0,))[0])
-        if key is not None and allowed_key.fetchone() is None:
+    known = {row[0]: row for row in conn.execute(_PERMITS, [list(permits), account], binary=True)}
+    people = columns.int8s(sorted({row[1] for row in known.values()}))
+    ids = columns.uuids(list(known))
+    reading = Trip(conn)
+    reading.begin()
+    reading.add(writes.SHARE_GATE)
+    locked = reading.add(writes.LOCK_READ, people)
+    clock = reading.add(writes.CLOCK)
+    keys = reading.add(gather.KEYS, columns.uuids([key] if key else []))
+    active = reading.add(_ACTIVE, account.bytes)
+    holds = reading.add(gather.READ_HOLDS)
+    spent = reading.add(_SPENT, ids)
+    settled = reading.add(_SETTLED, ids)
+    stops = reading.add(_STOPS, people)
+    try:
+        rows = reading.go()
+        now: int = rows[clock][0][0]
+        if key is not None and rows[keys] != [(key, account)]:
             raise Refused("key_revoked", "the API key was revoked")
+        packed: dict[int, bytes] = dict(rows[locked])
         state = _State(
             now=now,
-            active=(standing.fetchone() or (False,))[0],
-            holds=[(row[0], row[1]) for row in holds],
-            spent={row[0]: at_of(row[1]) for row in spent},
-            settled={row[0] for row in settled},
-            stops=stops.fetchall(),
+            active=bool(rows[active] and rows[active][0][0]),
+            holds=[(row[0], row[1]) for row in rows[holds]],
+            spent=dict(rows[spent]),
+            settled={row[0] for row in rows[settled]},
+            stops=rows[stops],
         )
         results: list[Redeemed] = []
         fresh: list[UUID] = []
@@ -87,27 +85,49 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
                 addr = known[permit][1]
                 packed[addr] = attempts.redeemed(packed[addr], permit.bytes, now)
             results.append(Redeemed(permit=permit, outcome=outcome, at=at))
+        writing = Trip(conn)
         if fresh:
             changed = sorted({known[permit][1] for permit in fresh})
-            with conn.pipeline():
-                conn.execute(
-                    "INSERT INTO ledger_redemption SELECT unnest(%s), %s", [columns.uuids(fresh), moment_of(now)]
-                )
-                conn.execute(
-                    "UPDATE ledger_counter c SET attempts = u.attempts FROM unnest(%s, %s) AS u (addr, attempts)"
-                    " WHERE c.addr = u.addr",
-                    [columns.int8s(changed), columns.byteas([packed[addr] for addr in changed])],
-                )
+            writing.add(_REDEEM, columns.uuids(fresh), columns.moment(now))
+            writing.add(_COUNT, columns.int8s(changed), columns.byteas([packed[addr] for addr in changed]))
+        writing.commit()
+        writing.go()
+    except BaseException:
+        roll_back(conn)
+        raise
     return results
 
 
+_ACTIVE: Final = Statement(
+    "account_active", "SELECT status = 'active' FROM accounts_account WHERE id = $1", (UUID_OID,), (truth,)
+)
+_SPENT: Final = Statement(
+    "redeemed",
+    "SELECT permit, (extract(epoch FROM at) * 1000000)::bigint FROM ledger_redemption WHERE permit = ANY($1)",
+    (columns.Uuid.array_oid,),
+    (uuid_of, number),
+)
+_SETTLED: Final = Statement(
+    "settled", "SELECT permit FROM ledger_disposition WHERE permit = ANY($1)", (columns.Uuid.array_oid,), (uuid_of,)
+)
+_STOPS: Final = Statement(
+    "stops",
+    "SELECT id, addr, mac, scope, owner, channels, covers, campaign, (extract(epoch FROM last_at) * 1000000)::bigint"
+    " FROM ledger_suppression WHERE addr = ANY($1) AND lifted_at IS NULL",
+    (columns.Int8.array_oid,),
+    (uuid_of, number, raw, number, uuid_of, number, number, number, number),
+)
+_REDEEM: Final = Statement(
+    "redeem", "INSERT INTO ledger_redemption SELECT unnest($1), $2", (columns.Uuid.array_oid, MOMENT_OID)
+)
+_COUNT: Final = Statement(
+    "redeem_counters",
+    "UPDATE ledger_counter c SET attempts = u.attempts FROM unnest($1, $2) AS u (addr, attempts) WHERE c.addr = u.addr",
+    (columns.Int8.array_oid, columns.Bytea.array_oid),
+)
 _PERMITS: Final = (
     "SELECT id, addr, mac, seller, seller_number, channel, purpose, marketing, campaign, issued_at, expires_at"
     " FROM ledger_permit WHERE id = ANY(%s) AND account = %s"
-)
-_STOPS: Final = (
-    "SELECT id, addr, mac, scope, owner, channels, covers, campaign, last_at FROM ledger_suppression"
-    " WHERE addr = ANY(%s) AND lifted_at IS NULL"
 )
 
 
@@ -138,11 +158,11 @@ def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
     issued = at_of(issued_at)
     for event, stop_addr, stop_mac, scope, owner, channels, covers, stop_campaign, last_at in state.stops:
         # what stood when the permit was issued was judged then, with the consents that may lift it
-        since = made_at(event) >= issued // 1000 * 1000 or at_of(last_at) >= issued
+        since = made_at(event) >= issued // 1000 * 1000 or last_at >= issued
         if (
             since
             and stop_addr == addr
-            and (stop_mac is None or mac is None or bytes(stop_mac) == bytes(mac))
+            and (stop_mac is None or mac is None or stop_mac == bytes(mac))
             and binds(scope, owner, sender)
             and covers_contact(channels, covers, stop_campaign, channel, marketing, campaign)
         ):

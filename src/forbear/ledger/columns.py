@@ -127,12 +127,23 @@ def utf8s(values: Sequence[bytes]) -> Text:
     return Text(*_strings(values))
 
 
+def repeated(values: Sequence[bytes], which: Iterable[int], n: int) -> Text:
+    """Texts of which there are few: `values[i]` for each `i`, `n` in all."""
+    coded = [_LENGTH.pack(len(value)) + value for value in values]
+    return Text(n, b"".join([coded[i] for i in which]), False)
+
+
 def byteas(values: Sequence[bytes | None]) -> Bytea:
     return Bytea(*_strings(values))
 
 
 def ids_of(values: Sequence[UUID]) -> Ids:
     return np.frombuffer(b"".join([value.bytes for value in values]), dtype=np.uint8).reshape(len(values), 16)
+
+
+def moment(at: int) -> bytes:
+    """One moment as a binary parameter."""
+    return (at - _EPOCH_2000).to_bytes(8, "big", signed=True)
 
 
 def new_ids(at: int, n: int) -> Ids:

@@ -10,12 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from os import urandom
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 
 from forbear.accounts.connect import Connection
 from forbear.core.canonical import canonical
@@ -24,17 +23,24 @@ from forbear.core.keys import AddressKey
 from forbear.ledger import columns
 from forbear.ledger.addresses import Addresses, of_keys, some
 from forbear.ledger.kinds import Kind, KnownBy, Scope
+from forbear.ledger.trip import Statement, Trip, number, raw
 
 NOBODY: Final = UUID(int=0)
 Moments = npt.NDArray[np.int64]
-Cursor = psycopg.Cursor[tuple[Any, ...]]
 
-SHARE_GATE: Final = "SELECT pg_advisory_xact_lock_shared(hashtext('ledger_gate'))"
-CLOSE_GATE: Final = "SELECT pg_advisory_xact_lock(hashtext('ledger_gate'))"
-LOCK_NEW: Final = (
-    "INSERT INTO ledger_counter (addr) SELECT a FROM unnest(%s) AS a ORDER BY a ON CONFLICT (addr) DO NOTHING"
+SHARE_GATE: Final = Statement("share_gate", "SELECT pg_advisory_xact_lock_shared(hashtext('ledger_gate'))")
+LOCK_NEW: Final = Statement(
+    "lock_new",
+    "INSERT INTO ledger_counter (addr) SELECT a FROM unnest($1) AS a ORDER BY a ON CONFLICT (addr) DO NOTHING",
+    (columns.Int8.array_oid,),
 )
-LOCK_READ: Final = "SELECT addr, attempts FROM ledger_counter WHERE addr = ANY(%s) ORDER BY addr FOR NO KEY UPDATE"
+LOCK_READ: Final = Statement(
+    "lock_read",
+    "SELECT addr, attempts FROM ledger_counter WHERE addr = ANY($1) ORDER BY addr FOR NO KEY UPDATE",
+    (columns.Int8.array_oid,),
+    (number, raw),
+)
+CLOCK: Final = Statement("clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint", (), (number,))
 
 
 def now(conn: Connection) -> int:
@@ -47,13 +53,15 @@ def now(conn: Connection) -> int:
 def lock_people(conn: Connection, addrs: npt.NDArray[np.int64]) -> dict[int, bytes]:
     """Locks these people's rows, making those that are new. Returns each one's packed attempts."""
     column = columns.int8s(np.unique(addrs))
-    conn.execute(LOCK_NEW, [column])
-    return {addr: bytes(attempts) for addr, attempts in conn.execute(LOCK_READ, [column])}
+    trip = Trip(conn)
+    trip.add(LOCK_NEW, column)
+    locked = trip.add(LOCK_READ, column)
+    return dict(trip.go()[locked])
 
 
 def close_gate(conn: Connection) -> None:
     """Waits until nobody decides, and lets nobody begin before this transaction ends. For lists: call it last."""
-    conn.execute(CLOSE_GATE)
+    conn.execute("SELECT pg_advisory_xact_lock(hashtext('ledger_gate'))")
 
 
 def number_change(conn: Connection, change: UUID) -> int:
