@@ -34,7 +34,7 @@ from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, 
 from forbear.gate import gather, known, lists
 from forbear.gate.claims import MARKETING, word_hash
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender
-from forbear.gate.known import Hits, Known, Reach
+from forbear.gate.known import Hits, Known, Reach, in_sorted
 from forbear.gate.lists import Done, List, Tick
 from forbear.gate.opened import Gate
 from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Consents, Facts, Flag, OptOuts, RegistryColumn, Selector
@@ -44,6 +44,7 @@ from forbear.ledger import writes
 from forbear.ledger.kinds import Kind, KnownBy
 
 _W = TypeVar("_W", bound=Word)
+Ints = npt.NDArray[np.int64]
 
 ADDED: Final = ("verdict", "cure", "earliest", "rules")
 HINTS: Final = ("to", "country", "region", "postcode", "timezone", "kind", "line_type", "county")
@@ -134,6 +135,9 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
     caught = known.catch_up(conn, home(), account.id, sender.seller.id, sender.seller.number, now)
     caller, registered = _caller(conn, asked, sender.seller)
     washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registered)
+    if caller is None:
+        washer.caller = assumed_caller(asked, sender.seller)
+        washer.assumed.append(f"from {washer.caller}…" if washer.caller.startswith("+") else "from an address")
     receipt: dict[str, Any] = {}
 
     def record(done: Done) -> None:
@@ -354,8 +358,19 @@ def _raise_flag(
 # --- what is the same for every row -----------------------------------------------------------
 
 
+_ACCOUNT: Final = (
+    "SELECT a.id, a.status, a.policy, s.id, s.number, s.slug, s.country, s.kind, s.ftc FROM accounts_account a"
+    " LEFT JOIN accounts_accountseller l ON l.account_id = a.id AND (l.until IS NULL OR l.until > now())"
+    " LEFT JOIN accounts_seller s ON s.id = l.seller_id WHERE a.id = %s ORDER BY l.id"
+)
+_HOLDS: Final = (
+    "SELECT account_id, seller_id FROM accounts_hold WHERE lifted_at IS NULL"
+    " AND (until IS NULL OR until > clock_timestamp())"
+)
+
+
 def _sender(conn: Connection, asked: Asked) -> tuple[AccountFacts, Sender, list[tuple[UUID | None, UUID | None]]]:
-    accounts = gather.accounts_of(conn.execute(gather.ACCOUNTS, [[asked.account]]))
+    accounts = gather.accounts_of(conn.execute(_ACCOUNT, [asked.account]))
     account = accounts.get(asked.account)
     if account is None:
         raise BadInput("no such account", key="account")
@@ -364,7 +379,7 @@ def _sender(conn: Connection, asked: Asked) -> tuple[AccountFacts, Sender, list[
     seller = account.sellers.get(asked.seller) if asked.seller else next(iter(account.sellers.values()))
     if seller is None:
         raise BadInput(f"the account serves no seller `{asked.seller}`", key="seller")
-    return account, Sender(account, seller), list(conn.execute(gather.HOLDS).fetchall())
+    return account, Sender(account, seller), list(conn.execute(_HOLDS).fetchall())
 
 
 def _caller(conn: Connection, asked: Asked, seller: SellerFacts) -> tuple[str | None, bool | None]:
@@ -428,6 +443,40 @@ _DIGITS: Final = range(3, 7)  # lengths of all-digit postcodes that are looked u
 _OFFSET: Final = {length: sum(10**k for k in range(3, length)) for length in _DIGITS}
 _SIZE: Final = _OFFSET[6] + 10**6
 _HOMES: Final = 64
+_MOST: Final = 1 << 20  # distinct words of hints that are remembered
+
+
+class _Numbers:
+    """Pairs of small numbers, numbered in the order they are first met."""
+
+    def __init__(self) -> None:
+        self._sorted = np.empty(0, np.int64)
+        self._number = np.empty(0, np.int64)
+
+    def of(self, high: npt.NDArray[np.int64], low: npt.NDArray[np.int64], met: list[tuple[int, int]]) -> Ints:
+        """The number of each pair; those that are new go into `met` too, in order."""
+        pair = high << 32 | low
+        if not in_sorted(self._sorted, pair).all():
+            new = np.setdiff1d(pair, self._sorted)
+            numbers = self._number.size + np.arange(new.size)
+            met.extend(zip((new >> 32).tolist(), (new & 0xFFFFFFFF).tolist(), strict=True))
+            order = np.argsort(np.concatenate([self._sorted, new]), kind="stable")
+            self._number = np.concatenate([self._number, numbers])[order]
+            self._sorted = np.concatenate([self._sorted, new])[order]
+        found: Ints = self._number[np.searchsorted(self._sorted, pair)]
+        return found
+
+
+class _Met:
+    """The combinations of hints met so far, by number."""
+
+    def __init__(self) -> None:
+        self.words: list[dict[str | None, int]] = [{None: 0} for _ in _Kind._fields[1:]]
+        self.pairs = [_Numbers() for _ in _Kind._fields[1:]]
+        self.kinds: list[list[tuple[Any, ...]]] = [[] for _ in _Kind._fields[1:]]  # by number, after each hint
+        self.homes: list[str | None] = []  # by number of a whole kind
+        self.places = _Numbers()  # of a kind and a standing postcode
+        self.selector: list[int] = []  # by number of such a place
 
 
 class _Places:
@@ -435,45 +484,69 @@ class _Places:
 
     def __init__(self, asked: Asked, sender: Sender) -> None:
         self._asked, self._sender = asked, sender
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._selectors: list[Selector] = []
         self._index: dict[Selector, int] = {}
-        self._tables: dict[str | None, npt.NDArray[np.int32]] = {}
+        self._tables: dict[str, npt.NDArray[np.int32]] = {}
         self._texts: list[str | None] = [None]  # by number: a postcode that stands for all with the same places
         self._standing: dict[tuple[str, object], int] = {}
         self._postcode = lru_cache(maxsize=1 << 17)(self._postcode_of)
-        self._selector = lru_cache(maxsize=1 << 17)(self._selector_of)
+        self._met = _Met()
 
     def selectors(
         self, frame: pl.DataFrame, columns: Mapping[str, str], prefix: npt.NDArray[np.int32]
     ) -> tuple[npt.NDArray[np.int32], list[Selector]]:
+        """By row the index of its selector, and all selectors so far."""
         prefixes, code = _dense(prefix.astype(np.int64))
-        parts: list[list[Any]] = [prefixes.tolist()]
-        sizes = [len(prefixes)]
-        for hint in _Kind._fields[1:]:
-            if hint not in columns:
-                parts.append([None])
-                sizes.append(1)
-                continue
-            values, one = _coded(frame[columns[hint]])
-            parts.append(values)
-            sizes.append(len(values))
-            code = code * len(values) + one
+        named: list[tuple[int, list[str | None]]] = []
+        for number, hint in enumerate(_Kind._fields[1:]):
+            if hint in columns:
+                names, one = _coded(frame[columns[hint]])
+                code = code * len(names) + one
+                named.append((number, names))
         present, code = _dense(code)
-        kinds = [_Kind(*(part[i] for part, i in zip(parts, at, strict=True))) for at in _unravel(present, sizes)]
+        with self._lock:
+            if sum(map(len, self._met.words)) > _MOST:
+                self._met = _Met()
+            met = self._met
+            kind = self._kinds_of(met, present, prefixes, named)
+            homes, of_kind = np.unique(np.array([met.homes[k] or "" for k in kind.tolist()]), return_inverse=True)
         if "postcode" in columns:
-            postcode = self._postcodes(frame[columns["postcode"]], [self._home(kind) for kind in kinds], code)
+            postcode = self._postcodes(frame[columns["postcode"]], homes.tolist(), of_kind, code)
             most = int(postcode.max(initial=0)) + 1
             both, code = _dense(code * most + postcode)
-            with_postcode = [(kinds[b // most], b % most) for b in both.tolist()]
+            kind, standing = kind[both // most], both % most
         else:
-            with_postcode = [(kind, 0) for kind in kinds]
-        numbers = np.array([self._selector(kind, at) for kind, at in with_postcode], np.int32)
-        return numbers[code], self._selectors
+            standing = np.zeros(kind.size, np.int64)
+        with self._lock:
+            new: list[tuple[int, int]] = []
+            places = met.places.of(kind, standing, new)
+            met.selector.extend(self._resolve(_Kind(*met.kinds[-1][k]), p) for k, p in new)
+            index = np.array(met.selector, np.int32)[places]
+        return index[code], self._selectors
 
-    def _postcodes(
-        self, texts: pl.Series, homes: list[str | None], code: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
+    def _kinds_of(self, met: _Met, present: Ints, prefixes: Ints, named: list[tuple[int, list[str | None]]]) -> Ints:
+        """The number of the kind that each distinct code of a batch stands for."""
+        parts: dict[int, Ints] = {}
+        for number, names in reversed(named):
+            present, one = np.divmod(present, len(names))
+            words = met.words[number]
+            parts[number] = np.array([words.setdefault(name, len(words)) for name in names], np.int64)[one]
+        kind: Ints = prefixes[present]
+        zeros = np.zeros(kind.size, np.int64)
+        for number, pairs in enumerate(met.pairs):
+            new: list[tuple[int, int]] = []
+            kind = pairs.of(kind, parts.get(number, zeros), new)
+            if new:
+                spelt = list(met.words[number])
+                before = met.kinds[number - 1] if number else None
+                met.kinds[number].extend(
+                    (*(before[first] if before is not None else (first,)), spelt[second]) for first, second in new
+                )
+        met.homes.extend(self._home(_Kind(*k)) for k in met.kinds[-1][len(met.homes) :])
+        return kind
+
+    def _postcodes(self, texts: pl.Series, homes: list[str], of_kind: Ints, code: Ints) -> Ints:
         """By row, the number of a postcode that stands for its places; 0 for none."""
         found = np.zeros(len(texts), np.int64)
         texts = texts.cast(pl.String) if texts.dtype != pl.String else texts
@@ -483,22 +556,19 @@ class _Places:
         plain &= ~texts.str.starts_with("+").fill_null(False).to_numpy()
         offset = np.zeros(max(_DIGITS) + 1, np.int64)
         offset[list(_OFFSET)] = list(_OFFSET.values())
-        place = values.fill_null(0).to_numpy() + offset[np.minimum(lengths, max(_DIGITS))]
-        distinct = list(dict.fromkeys(homes))
-        of_kind = np.array([distinct.index(country) for country in homes], np.int64)
-        home_of = of_kind[code] if len(distinct) > 1 else None
-        for number, country in enumerate(distinct):
-            if country is None:
-                continue
-            mine = plain if home_of is None else plain & (home_of == number)
-            rows = slice(None) if mine.all() else np.flatnonzero(mine)
-            found[rows] = self._by_table(country, place[rows])
+        place = values.fill_null(0).to_numpy() + offset.take(np.minimum(lengths, max(_DIGITS)))
+        home_of = of_kind[code] if len(homes) > 1 else None
+        for number, country in enumerate(homes):
+            if country:
+                mine = plain if home_of is None else plain & (home_of == number)
+                rows = slice(None) if mine.all() else np.flatnonzero(mine)
+                found[rows] = self._by_table(country, place[rows])
         odd = np.flatnonzero(~plain & (lengths > 0))
         if odd.size:
-            kinds = [homes[c] for c in code[odd].tolist()]
-            for row, country, text in zip(odd.tolist(), kinds, texts.gather(odd).to_list(), strict=True):
-                if country is not None:
-                    found[row] = self._postcode(country, text)
+            whose = of_kind[code[odd]].tolist()
+            for row, number, text in zip(odd.tolist(), whose, texts.gather(odd).to_list(), strict=True):
+                if homes[number]:
+                    found[row] = self._postcode(homes[number], text)
         return found
 
     def _by_table(self, home: str, place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -537,8 +607,8 @@ class _Places:
         countries = {place.country for place in where.resolve_class(None, None, None, None, (kind.prefix,))}
         return countries.pop() if len(countries) == 1 else None
 
-    def _selector_of(self, kind: _Kind, postcode: int) -> int:
-        """The number of the selector of a combination of hints."""
+    def _resolve(self, kind: _Kind, postcode: int) -> int:
+        """The index of the selector of a combination of hints."""
         account, seller = self._sender
         asked = self._asked
         classes = (kind.prefix,) if kind.prefix != where.NO_EVIDENCE else ()
@@ -555,11 +625,10 @@ class _Places:
             kind.county,
             account.policy,
         )
-        with self._lock:
-            number = self._index.setdefault(selector, len(self._selectors))
-            if number == len(self._selectors):
-                self._selectors.append(selector)
-        return number
+        index = self._index.setdefault(selector, len(self._selectors))
+        if index == len(self._selectors):
+            self._selectors.append(selector)
+        return index
 
 
 def _word(words: type[_W], text: str | None) -> _W | None:
@@ -596,14 +665,6 @@ def _dense(code: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDAr
     number = np.empty(top, np.int64)
     number[present] = np.arange(present.size)
     return present, number.take(code)
-
-
-def _unravel(codes: npt.NDArray[np.int64], sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    found: list[list[int]] = []
-    for size in reversed(sizes):
-        codes, at = np.divmod(codes, size)
-        found.append(at.tolist())
-    return list(zip(*reversed(found), strict=True))
 
 
 # --- entries of the ledger as the kernel's columns ---------------------------------------------
