@@ -28,7 +28,7 @@ def borrowed() -> Iterator[Connection]:
     except queue.Empty:
         raise unavailable("every connection to the store is in use") from None
     try:
-        if connection is None or connection.closed or connection.broken:
+        if connection is None or not _answers(connection):
             connection = connect()
         yield connection
     except (psycopg.OperationalError, psycopg.InterfaceError):
@@ -40,3 +40,21 @@ def borrowed() -> Iterator[Connection]:
         if connection is not None and not fit:
             connection.close()
         _slots.put(connection if fit else None)
+
+
+def _answers(connection: Connection) -> bool:
+    """Whether an idle connection still lives: the store may have been started anew meanwhile."""
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.Error:
+        connection.close()
+        return False
+    return True
+
+
+def forget() -> None:
+    """Closes what is idle, so that the next request connects anew (tests, and a store that moved)."""
+    for connection in [_slots.get() for _ in range(_slots.qsize())]:
+        if connection is not None:
+            connection.close()
+        _slots.put(None)

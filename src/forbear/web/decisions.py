@@ -36,15 +36,31 @@ class Flusher:
         self._connection: Connection | None = None
 
     def work(self, items: Sequence[gate.Asked]) -> Sequence[gate.Decided | Exception]:
-        from forbear.gate.decide import decide
+        """A connection found dead is replaced and the batch tried once more.
 
-        if self._connection is None or self._connection.closed or self._connection.broken:
-            self._connection = connect()
+        Had the lost commit gone through after all, its permits were answered to nobody and
+        still count as attempts: the strict side.
+        """
+        had = self._connection is not None
         try:
-            return decide(self._connection, items)
+            return self._decide(items)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            broken = self._connection is None or self._connection.closed or self._connection.broken
+            self.close()
+            if not (had and broken):
+                raise
+        try:
+            return self._decide(items)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             self.close()
             raise
+
+    def _decide(self, items: Sequence[gate.Asked]) -> Sequence[gate.Decided | Exception]:
+        from forbear.gate.decide import decide
+
+        if self._connection is None:
+            self._connection = connect()
+        return decide(self._connection, items)
 
     def close(self) -> None:
         if self._connection is not None:
