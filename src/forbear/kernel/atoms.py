@@ -7,7 +7,7 @@ gathered by row: surely true if some entry surely is, surely false if none possi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,7 +45,7 @@ class Column:
     profile: Rows  # index into `profiles`, shape (n,)
     first_day: Ints  # earliest local day over the candidate zones, by row
     last_day: Ints
-    releases: dict[int, Moments] = field(default_factory=dict)  # by atom: when a reached cap gives way
+    releases: dict[int, Moments] = field(default_factory=dict)  # by atom: when a cap (maybe) reached gives way
     _common: tuple[int, int] | None = None
     _days: dict[int, tuple[Moments, Ints, Ints]] = field(default_factory=dict)  # by identity, which it keeps alive
 
@@ -183,21 +183,29 @@ def _given_first(consents: Consents, column: Column) -> Ints:
 
 
 def _refused_since(consents: Consents, column: Column) -> tuple[Truth, Truth]:
-    """By consent: did the person refuse on or after it was given? Surely, possibly."""
-    attempts = column.facts.attempts
-    none = np.zeros(len(consents.row), bool)
+    """By consent: did the person refuse when or after it was given? Surely, possibly. A day counts as a whole."""
+    attempts, row = column.facts.attempts, consents.row
+    none = np.zeros(len(row), bool)
+    known = column.known(Flag.ATTEMPTS_KNOWN)
+    untold = ~known[row] if isinstance(known, np.ndarray) else np.full(len(row), not known)
     if attempts is None or not len(attempts.row):
-        known = column.known(Flag.ATTEMPTS_KNOWN)
-        unknown = ~known[consents.row] if isinstance(known, np.ndarray) else np.full(len(none), not known)
-        return none, unknown
+        return none, untold
+    dated = attempts.at != MISSING
+    at = attempts.at if dated.all() else np.where(dated, attempts.at, _day_ends(column, attempts))
     _, day = column.local_days(attempts.at, attempts.row)
-    day = np.where(attempts.at != MISSING, day, attempts.on_day.astype(np.int64))
+    day = np.where(dated, day, attempts.on_day.astype(np.int64))
+    timed = consents.given_at != MISSING
+    stated = timed | (consents.given_day != MISSING)
     found = []
     for those in _event(attempts, "refused"):
-        last = np.full(column.facts.n, MISSING, np.int64)
-        np.maximum.at(last, attempts.row[those], day[those])
-        found.append(last[consents.row] >= _given_first(consents, column))
-    return found[0], found[1]
+        last_at = np.full(column.facts.n, MISSING, np.int64)
+        last_day = np.full(column.facts.n, MISSING, np.int64)
+        np.maximum.at(last_at, attempts.row[those], at[those])
+        np.maximum.at(last_day, attempts.row[those], day[those])
+        since = np.where(timed, last_at[row] >= consents.given_at, last_day[row] >= consents.given_day)
+        found.append((last_day[row] != MISSING, since))
+    (surely, after_sure), (possibly, after_maybe) = found
+    return surely & stated & after_sure, untold | possibly & (~stated | after_maybe)
 
 
 def _add_months(day: Ints, months: int) -> Ints:
@@ -218,12 +226,13 @@ def _relationship(condition: RelationshipCondition, column: Column) -> Answer:
         return False, known
     row = dealings.row
     sure = (dealings.kind & condition.kinds) != 0
-    maybe = sure
+    maybe = sure | (dealings.kind == 0)
     if condition.related:
         sure, maybe = _is(dealings.related, sure, maybe)
-    if condition.ongoing:
+    clocks = condition.days is not None or condition.months is not None
+    if condition.ongoing and not clocks:
         sure, maybe = _is(dealings.ongoing, sure, maybe)
-    if condition.days is not None or condition.months is not None:
+    if clocks:
         today = column.last_day[row]
         on = dealings.on_day.astype(np.int64)
         dated = on != MISSING
@@ -232,7 +241,10 @@ def _relationship(condition: RelationshipCondition, column: Column) -> Answer:
             recent &= today - on <= condition.days
         if condition.months is not None:
             recent &= today <= _add_months(np.where(dated, on, 0), condition.months)
-        sure, maybe = sure & dated & recent, maybe & (~dated | recent)
+        surely, possibly = dated & recent, ~dated | recent
+        if condition.ongoing:
+            surely, possibly = surely | (dealings.ongoing == YES), possibly | (dealings.ongoing != NO)
+        sure, maybe = sure & surely, maybe & possibly
     return _by_row(column, row, sure, maybe, known)
 
 
@@ -259,6 +271,7 @@ def _fresh(condition: FreshCondition, column: Column) -> Answer:
     dated = checked != MISSING
     if condition.editions:
         edition = np.where(answer.edition_day != MISSING, answer.edition_day.astype(np.int64), checked)
+        dated = edition != MISSING
         newest = _latest_edition(condition.editions, column.last_day)
         return _plain(dated & (edition >= newest)), _plain(dated & (edition < newest))
     assert condition.days is not None
@@ -332,8 +345,11 @@ def _cap(atom: int, condition: CapCondition, column: Column) -> Answer:
     held = np.bincount(row[sure], minlength=facts.n)
     possible = np.bincount(row[maybe], minlength=facts.n)
     reached = held >= condition.attempts
-    if reached.any():
-        column.releases[atom] = _releases(column, condition, row[sure], leaves[sure], held, reached)
+    doubtful = ~reached & (possible >= condition.attempts)
+    if reached.any() or doubtful.any():
+        surely = _releases(column, condition, row[sure], leaves[sure], held, reached)
+        possibly = _releases(column, condition, row[maybe], leaves[maybe], possible, doubtful)
+        column.releases[atom] = np.where(doubtful, possibly, surely)
     return known & (possible < condition.attempts), reached
 
 
@@ -360,6 +376,30 @@ def _releases(column: Column, condition: CapCondition, row: Rows, leaves: Ints, 
             leaving = max(zone.start_of_day(leaving) for zone in profile.pieces)
         releases[index] = leaving
     return releases
+
+
+def next_dawn(column: Column) -> Moments:
+    """By row: the next moment at which an entry dated later than now begins to hold; FOREVER_AT if there is none."""
+    found = np.full(column.facts.n, FOREVER_AT, np.int64)
+
+    def start(day: int, row: int, pick: Callable[[Iterable[int]], int]) -> int:
+        return pick(zone.start_of_day(day) for zone in column.profiles[column.profile[row]].pieces)
+
+    consents, dealings, said = column.facts.consents, column.facts.relationships, column.facts.opt_outs
+    if consents is not None:
+        later = consents.given_at > column.moment(consents.row)
+        np.minimum.at(found, consents.row[later], consents.given_at[later])
+        for index in np.flatnonzero(consents.given_day > column.first_day[consents.row]):
+            row = int(consents.row[index])
+            found[row] = min(found[row], start(int(consents.given_day[index]), row, max))
+    if dealings is not None:
+        for index in np.flatnonzero(dealings.on_day > column.last_day[dealings.row]):
+            row = int(dealings.row[index])
+            found[row] = min(found[row], start(int(dealings.on_day[index]), row, min))
+    if said is not None:
+        later = said.at > column.moment(said.row)
+        np.minimum.at(found, said.row[later], said.at[later])
+    return found
 
 
 def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Answer:
@@ -418,9 +458,7 @@ def caller_kind(caller: str) -> str:
 def _caller_is(condition: CallerCondition, caller: str | None) -> int:
     if caller is None:
         return NOT_KNOWN
-    right = (not condition.kinds or caller_kind(caller) in condition.kinds) and (
-        not condition.prefixes or caller.startswith(condition.prefixes)
-    )
+    right = caller_kind(caller) in condition.kinds or caller.startswith(condition.prefixes)
     return YES if right is not condition.negate else NO
 
 
@@ -436,15 +474,17 @@ def _abandonment(condition: AbandonmentCondition, column: Column) -> Answer:
 def _confirmation(condition: ConfirmationCondition, column: Column) -> Answer:
     n = column.facts.n
     said, sent = column.facts.opt_outs, column.facts.confirmations_sent
-    recent = np.zeros(n, bool)
+    recent, perhaps = np.zeros(n, bool), np.zeros(n, bool)
     if said is not None and len(said.row):
         age = column.moment(said.row) - said.at
         recent[said.row[(said.at != MISSING) & (age >= 0) & (age <= condition.minutes * MINUTE)]] = True
+        perhaps[said.row[said.at == MISSING]] = True
     known = column.known(Flag.OPT_OUTS_KNOWN)
+    long_ago = known & ~recent & ~perhaps
     if sent is None:
-        return False, known & ~recent
+        return False, long_ago
     few, many = (sent >= 0) & (sent < condition.at_most), sent >= condition.at_most
-    return recent & few, _plain(np.asarray((known & ~recent) | many))
+    return recent & few, _plain(np.asarray(long_ago | many))
 
 
 _Evaluate = Callable[[int, AtomKey, Column], Answer]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.instants import DAY, FOREVER_AT, MISSING, Moments
 from forbear.core.words import Purpose
-from forbear.kernel.atoms import Column, Truth, evaluate, one_for_all
+from forbear.kernel.atoms import Column, Truth, evaluate, next_dawn, one_for_all
 from forbear.kernel.facts import Facts, Flag, Rows
 from forbear.kernel.profile import (
     BUCKET_DAYS,
@@ -319,6 +319,7 @@ class Engine:
         while len(row):
             some = take(facts, row)
             state = self._at(some, at[row])
+            dawns = next_dawn(state.column)
             going: list[int] = []
             for place, index in enumerate(row.tolist()):
                 number = int(state.combination[place])
@@ -328,16 +329,21 @@ class Engine:
                     continue
                 profile, plan, _ = state.slots[state.where[number]]
                 moment = int(at[index])
-                following = profile.next_plan(moment)
+                following = min(profile.next_plan(moment), int(dawns[place]))
+                true, false = state.true[number], state.false[number]
                 if outcome.code is Code.NOT_NOW:
-                    true, false = state.true[number], state.false[number]
                     ahead = profile.closed(profile.unlifted(true, false)).leaves(moment)
                     for clause in plan.clauses:
-                        if clause.cap >= 0 and clause.code(true, false) is Code.NOT_NOW:
+                        counts = clause.cap >= 0 and clause.rule not in self.compiler.shadow
+                        if counts and clause.code(true, false) is Code.NOT_NOW:
                             ahead = max(ahead, int(state.column.releases[clause.cap][place]))
                     following = min(following, ahead) if ahead > moment else following
                 else:
                     blockers[index].update(outcome.rules)
+                    for clause in plan.clauses:  # attempts that only may count leave the window too
+                        if clause.cap in state.column.releases and clause.code(true, false) is Code.UNKNOWN:
+                            release = int(state.column.releases[clause.cap][place])
+                            following = min(following, release) if release > moment else following
                 if following <= limit[index] and following < profile.end:
                     at[index] = following
                     going.append(index)

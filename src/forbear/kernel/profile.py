@@ -27,10 +27,10 @@ from forbear.rulebook.model import (
     NEVER,
     AnyOf,
     Calendar,
-    CapCondition,
     Condition,
     ConsentCondition,
     FlagCondition,
+    OptOutCondition,
     Rule,
     Rulebook,
     Selection,
@@ -95,6 +95,7 @@ class Element:
     rule: int
     closed: Spans
     unless: tuple[Conjunction, ...]
+    shadow: bool = False
 
     def lifted(self, true: int, false: int) -> bool:
         return any(conjunction.holds(true, false) for conjunction in self.unless)
@@ -172,10 +173,10 @@ class Profile:
         return found
 
     def unlifted(self, true: int, false: int) -> int:
-        """The windows that nothing lifts, as bits."""
+        """The windows that count and that nothing lifts, as bits."""
         bits = 0
         for index, element in enumerate(self.elements):
-            if not element.lifted(true, false):
+            if not element.shadow and not element.lifted(true, false):
                 bits |= 1 << index
         return bits
 
@@ -206,8 +207,8 @@ class Compiler:
         return found
 
     def in_order(self, rule_ids: set[str]) -> tuple[str, ...]:
-        """Rule ids in the order of the rulebook, as in every answer."""
-        return tuple(sorted(rule_ids, key=self._index.__getitem__))
+        """Rule ids in the order of the rulebook; coverage last, by name: its numbers depend on what came before."""
+        return tuple(sorted(rule_ids, key=lambda rule: (min(self._index[rule], len(self.rulebook.rules)), rule)))
 
     def compile(self, selector: Selector, promotional: bool, bucket: int) -> Profile:
         """`bucket`: the horizon begins two days before this day. `promotional`: it may be marketing as well."""
@@ -231,7 +232,8 @@ class Compiler:
                     rule_zones = [n for n in zone_names if n in places]
                     closed = self._closed(rule, value, rule_zones, selector, first_year, last_year, first_day, last_day)
                     if len(closed.starts):
-                        elements.append(Element(index, closed, self._unless(value, selector, needed)))
+                        unless = self._unless(value, selector, needed)
+                        elements.append(Element(index, closed, unless, rule.shadow))
                 else:
                     found.append((index, value, needed))
         cuts = {start, end}
@@ -419,12 +421,10 @@ class Compiler:
         """The bit of a condition. Flags have theirs; the others are numbered as they come, from 64."""
         if isinstance(condition, FlagCondition):
             return int(Flag[condition.flag.upper()])
-        if isinstance(condition, ConsentCondition):
-            key = AtomKey(condition, selector.channel.bit, purposes)
-        elif isinstance(condition, CapCondition):
-            key = AtomKey(condition, selector.channel.bit, 0)
-        else:
-            key = AtomKey(condition, selector.channel.bit, 0)
+        covering = isinstance(condition, ConsentCondition) or (
+            isinstance(condition, OptOutCondition) and condition.lifted_by_levels
+        )
+        key = AtomKey(condition, selector.channel.bit, purposes if covering else 0)
         found = self.atom_ids.get(key)
         if found is None:
             found = self.atom_ids[key] = 64 + len(self.atom_keys)
@@ -468,7 +468,7 @@ def outcome(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true:
             by.add(index)
     ids = compiler.ids
     stricter = tuple(ids[index] for index, code in sorted(shadow.items()) if code > max(worst, Code.SATISFIED))
-    names = tuple(ids[index] for index in sorted(by))
+    names = compiler.in_order({ids[index] for index in by})
     if worst <= Code.SATISFIED:
         return Outcome(worst, Verdict.ALLOW, None, (), plan.obligations, stricter)
     if worst is Code.NOT_NOW:
@@ -496,8 +496,6 @@ def _selects(selection: Selection, selector: Selector) -> bool:
         return False
     if selection.mode and selector.channel is Channel.VOICE and not _may(selection.mode, selector.mode):
         return False
-    if selection.mode and selector.channel is not Channel.VOICE and not selection.channel & ~Channel.VOICE.bit:
-        return False
     if not _may(selection.recipient, selector.recipient_kind) or not _may(selection.sender, selector.sender_kind):
         return False
     if not _may(selection.line_type, selector.line_type):
@@ -519,6 +517,8 @@ def _exempts(selection: Selection, selector: Selector, purposes: int) -> bool:
     if selection.places and not all(
         place.region in selection.places or place.country in selection.places for place in selector.places
     ):
+        return False
+    if selection.alert and not all(_alerted(place.region, selector, surely=True) for place in selector.places):
         return False
     if selection.mode and selector.channel is not Channel.VOICE:
         return False
@@ -548,6 +548,8 @@ def _settled(condition: SelectorCondition, selector: Selector) -> bool | None:
         (condition.mode, selector.mode),
         (condition.line_type, selector.line_type),
     )
+    if condition.mode and selector.channel is not Channel.VOICE:
+        return False  # what is sent in writing has no mode
     for bits, word in pairs:
         if bits and word is not None and not bits & word.bit:
             return False
@@ -561,12 +563,13 @@ def _settled(condition: SelectorCondition, selector: Selector) -> bool | None:
     return answer
 
 
-def _alerted(region: str, selector: Selector) -> bool:
+def _alerted(region: str, selector: Selector, surely: bool = False) -> bool:
     """Is an emergency declared where the person may be? A county that is not known may be the one."""
     for alert in selector.alerts:
         place, _, county = alert.partition(":")
-        here = place in (region, region[:2])
-        if here and (not county or selector.county is None or _plain(county) == _plain(selector.county)):
+        if place not in (region, region[:2]):
+            continue
+        if not county or (not surely if selector.county is None else _plain(county) == _plain(selector.county)):
             return True
     return False
 

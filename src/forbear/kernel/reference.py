@@ -148,7 +148,7 @@ def code_of(rule: Rule, contact: Situation, rulebook: Rulebook) -> Code:
     own = places_of(rule.applies, contact)
     if not own or not about or not may_be_within(rule.applies, contact):
         return Code.SILENT
-    if any(is_surely_within(exempt, contact, about) for exempt in rule.exempt):
+    if any(is_surely_within(exempt, contact) for exempt in rule.exempt):
         return Code.SILENT
     said = [Code.SILENT]
     if rule.check == "within_hours":
@@ -186,7 +186,7 @@ def emergency_at(place: Place, contact: Situation) -> Sure:
     answer: Sure = False
     for alert in contact.case.alerts or ():
         region, _, named = alert.partition(":")
-        if region != place.region:
+        if region not in (place.region, place.country):
             continue
         if not named or (county is not None and _county(named) == _county(county)):
             return True
@@ -228,7 +228,7 @@ def policy(contact: Situation, name: str, otherwise: bool | str) -> bool | str:
     return chosen
 
 
-def is_surely_within(selection: Selection, contact: Situation, about: frozenset[Purpose]) -> bool:
+def is_surely_within(selection: Selection, contact: Situation) -> bool:
     """Every field that the exemption states is known of this contact, and fits."""
     stated, sender, recipient = contact.case.contact, contact.case.sender, contact.case.recipient
     named = selection.places
@@ -236,12 +236,12 @@ def is_surely_within(selection: Selection, contact: Situation, about: frozenset[
         return False
     if selection.alert and not all(emergency_at(place, contact) for place in contact.places):
         return False
-    if not all(_in(purpose, selection.purpose) for purpose in about):
+    if not all(_in(purpose, selection.purpose) for purpose in contact.purposes):
         return False
     if not _in(stated.channel, selection.channel):
         return False
-    if selection.mode and stated.channel is Channel.VOICE and not (stated.mode and _in(stated.mode, selection.mode)):
-        return False
+    if selection.mode and not (stated.mode and _in(stated.mode, selection.mode)):
+        return False  # what is sent in writing has no mode
     if selection.recipient and not (recipient.kind and _in(recipient.kind, selection.recipient)):
         return False
     if selection.sender and not (sender.kind and _in(sender.kind, selection.sender)):
@@ -256,8 +256,8 @@ def is_surely_within(selection: Selection, contact: Situation, about: frozenset[
 
 
 def in_force(value: Value, today: date) -> bool:
-    """A text whose first day nobody knows holds beside the others, and the stricter decides."""
-    return value.undated or value.from_day <= day_of(today) <= value.to_day
+    """A text whose first day nobody knows holds beside those before its last, and the stricter decides."""
+    return (value.undated or value.from_day <= day_of(today)) and day_of(today) <= value.to_day
 
 
 # What a text says of the contact.
@@ -315,7 +315,7 @@ def obligations(rule: Rule, contact: Situation) -> frozenset[str]:
     about = purposes_of(rule, contact)
     if rule.check != "owes" or not about or not places_of(rule.applies, contact):
         return frozenset()
-    if not may_be_within(rule.applies, contact) or any(is_surely_within(e, contact, about) for e in rule.exempt):
+    if not may_be_within(rule.applies, contact) or any(is_surely_within(e, contact) for e in rule.exempt):
         return frozenset()
     todays = {contact.at.astimezone(_zone(name)).date() for name in contact.zones}
     return frozenset(
@@ -439,7 +439,7 @@ def caller_fits(condition: CallerCondition, contact: Situation) -> Sure:
     seen = contact.case.contact.from_
     if seen is None:
         return None
-    kind = "email" if "@" in seen else "number" if seen.startswith("+") else "alphanumeric"
+    kind = "email" if "@" in seen else "number" if seen.removeprefix("+").isdigit() else "alphanumeric"
     fits = kind in condition.kinds or any(seen.startswith(prefix) for prefix in condition.prefixes)
     return fits is not condition.negate
 
@@ -452,7 +452,7 @@ def selected(condition: SelectorCondition, contact: Situation) -> Sure:
     if condition.sender:
         answers.append(None if case.sender.kind is None else _in(case.sender.kind, condition.sender))
     if condition.sector:
-        answers.append(case.contact.sector in condition.sector)
+        answers.append(None if case.contact.sector is None else case.contact.sector in condition.sector)
     if condition.mode:
         if case.contact.channel is not Channel.VOICE:
             answers.append(False)
@@ -589,6 +589,8 @@ def relationship_good(dealing: Relationship, condition: RelationshipCondition, c
     if condition.related:
         answers.append(dealing.related)
     recent: list[Sure] = []
+    if condition.days is not None or condition.months is not None:
+        recent.append(None if dealing.on is None else dealing.on <= contact.last_day)
     if condition.days is not None:
         limit = timedelta(days=condition.days)
         recent.append(None if dealing.on is None else contact.last_day - dealing.on <= limit)
@@ -637,7 +639,7 @@ def latest_edition(editions: tuple[str, ...], today: date) -> date:
 
 
 def no_opt_out(condition: OptOutCondition, contact: Situation, about: frozenset[Purpose]) -> Sure:
-    """Nobody said stop to this, or they opted in again after the last time they did."""
+    """Nobody said stop to this, or they surely opted in again after the last time they did."""
     if contact.case.opt_outs is None:
         return None
     covering = [said for said in contact.case.opt_outs if opt_out_covers(said, condition, contact)]
@@ -645,9 +647,7 @@ def no_opt_out(condition: OptOutCondition, contact: Situation, about: frozenset[
         return True
     if not condition.lifted_by_levels:
         return False
-    if contact.case.consents is None:
-        return None
-    return _any(
+    return any(
         _all(
             (
                 of_level(consent, condition.lifted_by_levels),
@@ -658,7 +658,7 @@ def no_opt_out(condition: OptOutCondition, contact: Situation, about: frozenset[
                 *(given_after(consent, said.at, contact.days_of(said.at) if said.at else None) for said in covering),
             )
         )
-        for consent in contact.case.consents
+        for consent in contact.case.consents or ()
     )
 
 

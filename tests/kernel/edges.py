@@ -1,0 +1,384 @@
+"""Cases whose edges come from the rulebook: they lie on, just before and just after every limit it states.
+
+Random facts do not find `<` for `<=` at nine in the evening. So a rule is chosen, the contact
+is made one the rule is about (mostly), and its moment and dates are set beside the windows,
+texts, list ages, caps and consent ends that the book states.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from forbear.core import where
+from forbear.core.instants import date_of
+from forbear.core.words import (
+    Channel,
+    ConsentCover,
+    ConsentLevel,
+    LineType,
+    Mode,
+    OptOutScope,
+    Purpose,
+    RecipientKind,
+    RelationshipKind,
+    SenderKind,
+    Word,
+)
+from forbear.kernel.case import Case
+from forbear.kernel.casefile import read
+from forbear.rulebook.model import (
+    ALWAYS,
+    NEVER,
+    CapCondition,
+    Condition,
+    ConsentCondition,
+    FreshCondition,
+    ListedCondition,
+    RelationshipCondition,
+    Rule,
+    Rulebook,
+)
+
+T = TypeVar("T")
+W = TypeVar("W", bound=Word)
+
+_NUDGES = [timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1)]
+_NUMBERS = {
+    "US": ["+12125550100", "+18135550123", "+19155550123", "+18085550123", "+14805550123", "+18005550100"],
+    "AU": ["+61298765432", "+61733334444", "+61412345678", "+61889990000"],
+    "FR": ["+33612345678", "+33123456789"],
+    "DE": ["+4915112345678", "+493012345678"],
+    "GB": ["+447400123456", "+442079460000"],
+    "CA": ["+14165550123"],
+}
+_ELSEWHERE = ["BR", "JP", "NL", "NZ"]
+_FROM = ["+12025550100", "+33162000000", "Acme", "61412345678", "news@acme.example", "+61298765432"]
+_COUNTIES = ["Erie", "Erie County", "Orleans parish", "Kings"]
+_DAYS_OF_NOTE = [
+    date(2026, 3, 8),
+    date(2026, 11, 1),
+    date(2027, 3, 14),
+    date(2026, 3, 29),
+    date(2026, 10, 25),
+    date(2026, 4, 5),
+    date(2026, 10, 4),
+    date(2026, 12, 31),
+    date(2028, 2, 29),
+    date(2027, 2, 28),
+    date(2026, 8, 31),
+]
+
+
+class Edges:
+    """Draws cases for one rulebook; the same seed draws the same cases."""
+
+    def __init__(self, rulebook: Rulebook, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.rulebook = rulebook
+        self.rules = rulebook.rules  # those a case is made for; its facts lie on the edges of all
+        conditions: list[Condition] = []
+        self.days: list[date] = list(_DAYS_OF_NOTE)
+        for rule in rulebook.rules:
+            for value in rule.values:
+                conditions += [c for part in (*value.any_of, *value.unless) for c in part]
+                conditions += [c for c in (value.cap, value.listed, value.fresh) if c is not None]
+                self.days += [date_of(day) for day in (value.from_day, value.to_day) if day not in (ALWAYS, NEVER)]
+        for calendar in rulebook.calendars.values():
+            self.days += [date_of(h.day) for h in calendar.days if h.day > calendar.through_day - 1500]
+            self.days.append(date_of(calendar.through_day))
+        self.caps = [c for c in conditions if isinstance(c, CapCondition)]
+        self.consents = [c for c in conditions if isinstance(c, ConsentCondition)]
+        self.dealings = [c for c in conditions if isinstance(c, RelationshipCondition)]
+        self.fresh = {c.registry: c for c in conditions if isinstance(c, FreshCondition)}
+        self.listed = {c.registry: c for c in conditions if isinstance(c, ListedCondition)}
+        self.regions = sorted({place for rule in rulebook.rules for place in rule.applies.places})
+        self.regions += sorted({place for entry in rulebook.coverage for place in entry.places} - set(self.regions))
+
+    def cases(self, count: int) -> list[Case]:
+        return [self.case(number) for number in range(count)]
+
+    def case(self, number: int = 0) -> Case:
+        return read(self.facts(number))
+
+    # small draws
+
+    def chance(self, of: float) -> bool:
+        return self.rng.random() < of
+
+    def pick(self, items: Sequence[T]) -> T:
+        return self.rng.choice(items)
+
+    def some(self, words: type[W], mask: int = 0) -> W:
+        """A word of the mask, mostly."""
+        within = [word for word in words if word.bit & mask]
+        return self.pick(within) if within and self.chance(0.9) else self.pick(list(words))
+
+    def yes_no(self, yes: float = 0.6, unknown: float = 0.12) -> bool | None:
+        return None if self.chance(unknown) else self.chance(yes)
+
+    def near(self, moment: datetime) -> datetime:
+        return moment + self.pick(_NUDGES) * self.pick([-1, 1])
+
+    def day_near(self, day: date) -> date:
+        return day + timedelta(days=self.pick([-1, 0, 0, 1]))
+
+    # a case
+
+    def facts(self, number: int = 0) -> dict[str, Any]:
+        rule = self.pick(self.rules)
+        recipient = self.recipient(rule)
+        contact = self.contact(rule, recipient)
+        facts: dict[str, Any] = {"id": str(number), "contact": contact, "recipient": recipient}
+        sender: dict[str, Any] = {
+            "kind": self.some(SenderKind, rule.applies.sender) if self.chance(0.9) else None,
+            "country": self.pick(rule.applies.sender_country or ("US", "AU", "FR")) if self.chance(0.8) else None,
+            "id_registered": self.yes_no(),
+        }
+        if self.chance(0.2):
+            sender["ftc"] = self.chance(0.5)
+        facts["sender"] = sender
+        policy = dict(rule.applies.policy) if self.chance(0.8) else {}
+        if self.chance(0.2):
+            policy["close_substitute_holidays"] = self.chance(0.5)
+        if self.chance(0.1):
+            policy["unknown_location"] = "mainland_states"
+        facts["policy"] = policy
+        places = read({**facts, "now": "2026-11-24T12:00:00Z"}).places
+        regions = sorted({place.region for place in places})
+        if (rule.applies.alert and self.chance(0.9)) or self.chance(0.05):
+            region = self.pick(regions)
+            facts["alerts"] = [self.pick([region, region[:2], f"{region}:{self.pick(_COUNTIES)}"])]
+            recipient["county"] = self.pick([None, *_COUNTIES])
+        zones = sorted({place.zone for place in places})
+        now = self.now(rule, self.pick(zones))
+        facts["now"] = now
+        today = self.pick([now.astimezone(ZoneInfo(zone)).date() for zone in (zones[0], zones[-1], self.pick(zones))])
+        if self.chance(0.9):
+            facts["consents"] = [self.consent(now, today, contact) for _ in range(self.pick([0, 0, 1, 1, 2, 3]))]
+        if self.chance(0.9):
+            facts["relationships"] = [self.dealing(today) for _ in range(self.pick([0, 0, 1, 2]))]
+        facts["registries"] = {name: self.answer(name, now, today) for name in self.listed if self.chance(0.9)}
+        if self.chance(0.92):
+            facts["opt_outs"] = [self.opt_out(now, contact) for _ in range(self.pick([0, 0, 0, 0, 0, 1, 2]))]
+            if facts["opt_outs"] and facts.get("consents") and self.chance(0.5):
+                self.meet(facts["opt_outs"][0], facts["consents"][0], zones)
+        history: dict[str, Any] = {}
+        if self.chance(0.92):
+            history["attempts"] = self.attempts(now, today, contact)
+        if self.chance(0.7):
+            history["confirmations_sent"] = self.pick([0, 0, 1, 2])
+        facts["history"] = history
+        if self.chance(0.6):
+            live = self.pick([0, 100, 300, 1000])
+            facts["dialler"] = {
+                "answered_live": live if self.chance(0.95) else None,
+                "abandoned": max(0, live * 3 // 100 + self.pick([-1, 0, 1])) if self.chance(0.95) else None,
+                "window_days": self.pick([30, 30, 30, 28, None]),
+                "live_agent_guaranteed": self.yes_no(0.3),
+            }
+        return facts
+
+    def recipient(self, rule: Rule) -> dict[str, Any]:
+        place = self.pick(rule.applies.places) if rule.applies.places and self.chance(0.9) else self.pick(self.regions)
+        if self.chance(0.04):
+            place = self.pick(_ELSEWHERE)
+        found: dict[str, Any] = {"country": place[:2], "region": place if "-" in place else None}
+        if self.chance(0.15):
+            found["region"] = None
+        if self.chance(0.05):
+            found["country"] = None
+        if self.chance(0.1):  # a zone that may well contradict the rest
+            found["timezone"] = self.pick([*where.zones_of(place), "America/Los_Angeles", "Europe/Paris"])
+        if self.chance(0.1):
+            found["other_numbers"] = [self.pick(_NUMBERS[self.pick(list(_NUMBERS))])]
+        found["kind"] = self.some(RecipientKind, rule.applies.recipient) if self.chance(0.9) else None
+        found["line_type"] = self.some(LineType, rule.applies.line_type) if self.chance(0.8) else None
+        found["gave_number"] = self.yes_no(0.3, 0.3)
+        if self.chance(0.1):
+            found["carrier_block"] = self.yes_no(0.3)
+        return found
+
+    def contact(self, rule: Rule, recipient: dict[str, Any]) -> dict[str, Any]:
+        channel = self.some(Channel, rule.applies.channel)
+        if rule.applies.mode and not rule.applies.channel and self.chance(0.8):
+            channel = Channel.VOICE
+        found: dict[str, Any] = {"channel": channel, "purpose": self.some(Purpose, rule.applies.purpose)}
+        if channel is Channel.VOICE and self.chance(0.93):
+            found["mode"] = self.some(Mode, rule.applies.mode)
+        if channel is Channel.EMAIL:
+            found["to"] = self.pick(["pat@example.net", "pat@example.net", "not an address"])
+        elif self.chance(0.5):
+            found["to"] = self.pick(_NUMBERS.get(recipient["country"] or "", ["+12125550100"]))
+        else:
+            found["to"] = self.pick([*_NUMBERS["US"], "+61412345678", "pat@example.net", None, None, None])
+        if self.chance(0.9):
+            found["from"] = self.pick(_FROM)
+        if self.chance(0.5):
+            found["ai_disclosed"] = self.chance(0.6)
+        if self.chance(0.3) or rule.applies.sector:
+            found["sector"] = self.pick([*rule.applies.sector, *rule.applies.sector, "energy_supply", "retail"])
+        for key in ("subject", "debt", "campaign"):
+            if self.chance(0.7):
+                found[key] = self.pick(["one", "one", "two"])
+        if self.chance(0.93):
+            content: dict[str, Any] = {
+                key: self.yes_no(0.85, 0.06)
+                for key in (
+                    "identifies_sender",
+                    "postal_address",
+                    "subject_accurate",
+                    "header_accurate",
+                    "identified_as_ad",
+                )
+            }
+            content["promotional"] = self.yes_no(0.3, 0.15)
+            content["identified_as_ad"] = self.yes_no(0.7)
+            if self.chance(0.85):
+                content["opt_out"] = {
+                    "kind": self.pick(["reply", "url", "key_press", "none", None]),
+                    "requires_login": self.yes_no(0.1),
+                }
+            found["content"] = content
+        return found
+
+    def now(self, rule: Rule, zone: str) -> datetime:
+        """Beside the edge of a window, a midnight, a change of the clock, on a day on which a text may change."""
+        if self.chance(0.5):
+            day = date(2026, 1, 1) + timedelta(days=self.rng.randrange(700))
+        else:
+            day = self.day_near(self.pick(self.days))
+        windows = [v.hours for v in rule.values if v.hours] or [
+            v.hours for other in self.rulebook.rules for v in other.values if v.hours
+        ]
+        minutes = [0]
+        if windows:
+            minutes += [m for span in self.pick(windows)[day.weekday()] for m in span]
+        minute = self.pick(minutes) if self.chance(0.7) else self.rng.randrange(1440)
+        clock = ZoneInfo(zone)
+        local = datetime.combine(day, time(), tzinfo=clock) + timedelta(minutes=minute)
+        moment = self.near(local.astimezone(UTC))
+        if self.chance(0.05):  # the hour in which the clock is set
+            moment = self.near(datetime.combine(day, time(self.rng.randrange(24)), tzinfo=UTC))
+        return moment
+
+    def consent(self, now: datetime, today: date, contact: dict[str, Any]) -> dict[str, Any]:
+        rule = self.pick(self.consents) if self.consents else ConsentCondition(levels=1)
+        months = [m for c in self.consents for m in (c.lapses_months, c.at_most_months) if m is not None] or [6]
+        days = [c.at_most_days for c in self.consents if c.at_most_days is not None] or [90]
+        ages = [timedelta(0), timedelta(days=self.pick(days)), timedelta(days=30), timedelta(days=400)]
+        given: Any = self.day_near(today - self.pick(ages))
+        if self.chance(0.4):
+            given = self.day_near(_back(today, self.pick(months)))
+        elif rule.given_from is not None and self.chance(0.5):
+            given = self.day_near(date_of(rule.given_from))
+        if self.chance(0.3):
+            given = self.near(datetime.combine(given, now.time(), tzinfo=UTC))
+        until: Any = self.pick([None, None, None, "indefinite", self.day_near(today), today + timedelta(days=60)])
+        found: dict[str, Any] = {
+            "level": self.some(ConsentLevel, rule.levels),
+            "given": given,
+            "until": until,
+            "channels": [contact["channel"]] if self.chance(0.9) else ["voice"],
+            "purposes": self.pick([[contact["purpose"], "marketing"]] * 5 + [["marketing"], [contact["purpose"]], []]),
+            "covers": [cover for cover in ConsentCover if self.chance(0.8)],
+            "evidence": self.yes_no(0.85),
+            "names_seller": self.yes_no(0.85),
+        }
+        for key in ("level", "given", "channels", "purposes", "covers"):
+            if self.chance(0.04):
+                found[key] = None
+        if self.chance(0.1):
+            found["withdrawn"] = self.near(now)
+        return found
+
+    def dealing(self, today: date) -> dict[str, Any]:
+        rule = self.pick(self.dealings) if self.dealings else RelationshipCondition(kinds=1)
+        days = [c.days for c in self.dealings if c.days is not None] or [90]
+        months = [c.months for c in self.dealings if c.months is not None] or [18]
+        on = self.pick([today - timedelta(days=self.pick(days)), _back(today, self.pick(months)), today])
+        return {
+            "kind": self.some(RelationshipKind, rule.kinds) if self.chance(0.95) else None,
+            "on": self.day_near(on) if self.chance(0.9) else None,
+            "ongoing": self.yes_no(0.5, 0.2),
+            "related": self.yes_no(0.6, 0.2),
+        }
+
+    def answer(self, name: str, now: datetime, today: date) -> dict[str, Any]:
+        binds = self.listed[name].binds_after_days
+        fresh = self.fresh.get(name)
+        since = self.day_near(today - timedelta(days=binds or 100)) if self.chance(0.8) else None
+        checked: Any = self.day_near(today - timedelta(days=(fresh.days if fresh and fresh.days else 20)))
+        edition = None
+        if fresh is not None and fresh.editions and self.chance(0.8):
+            edition = self.day_near(date.fromisoformat(f"{today.year}-{self.pick(fresh.editions)}"))
+            if self.chance(0.3):
+                checked, edition = edition, None
+        if self.chance(0.2):
+            checked = self.near(datetime.combine(checked, now.time(), tzinfo=UTC))
+        if self.chance(0.4):
+            checked = self.day_near(today)
+        if self.chance(0.05):
+            checked = None
+        if name == "us.reassigned" and self.chance(0.9):
+            return {"answer": self.pick(["yes", "no", "no_data"]), "checked": checked}
+        return {"listed": self.yes_no(0.3), "since": since, "checked": checked, "edition": edition}
+
+    def opt_out(self, now: datetime, contact: dict[str, Any]) -> dict[str, Any]:
+        ago = self.pick([timedelta(minutes=5), timedelta(days=1), timedelta(days=40)])
+        return {
+            "at": self.near(now - ago) if self.chance(0.9) else self.pick([None, self.near(now)]),
+            "scope": self.pick(list(OptOutScope)) if self.chance(0.95) else None,
+            "channel": self.pick([contact["channel"], *Channel, None]),
+            "campaign": self.pick(["one", "two", None]),
+        }
+
+    def meet(self, said: dict[str, Any], consent: dict[str, Any], zones: list[str]) -> None:
+        """Put the consent beside the opt-out it may lift."""
+        if said["at"] is None:
+            return
+        if self.chance(0.5):
+            consent["given"] = self.near(said["at"])
+        else:
+            consent["given"] = self.day_near(said["at"].astimezone(ZoneInfo(self.pick(zones))).date())
+
+    def attempts(self, now: datetime, today: date, contact: dict[str, Any]) -> list[dict[str, Any]]:
+        if not self.caps or self.chance(0.25):
+            return []
+        cap = self.pick(self.caps)
+        found = []
+        for _ in range(max(0, cap.attempts + self.pick([-1, 0, 0, 1, 2]))):
+            attempt: dict[str, Any] = {}
+            if cap.hours is not None and self.chance(0.7):
+                edge = now - timedelta(hours=cap.hours)
+                within = now - timedelta(minutes=self.rng.randrange(1, cap.hours * 60))
+                attempt["at"] = self.near(edge) if self.chance(0.4) else within
+            elif self.chance(0.5):
+                attempt["on"] = self.day_near(
+                    today - timedelta(days=self.pick([cap.days or 1, (cap.days or 1) - 1, 0]))
+                )
+            else:
+                attempt["at"] = self.near(now - timedelta(days=self.pick([cap.days or 1, (cap.days or 1) - 1, 0])))
+            for event in ("answered", "conversation", "abandoned", "refused"):
+                attempt[event] = self.yes_no(0.7 if event in cap.only else 0.2, 0.15)
+            for key in ("subject", "debt"):
+                attempt[key] = contact.get(key) if self.chance(0.75) else self.pick(["one", "two", None])
+            attempt["channel"] = self.some(Channel, cap.channels) if self.chance(0.9) else None
+            attempt["purpose"] = self.some(Purpose, cap.purposes) if self.chance(0.9) else None
+            if attempt["channel"] is Channel.VOICE and self.chance(0.9):
+                attempt["mode"] = self.some(Mode, cap.modes)
+            found.append(attempt)
+        return found
+
+
+def _back(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    for length in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, length)
+        except ValueError:
+            continue
+    raise AssertionError

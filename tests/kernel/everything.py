@@ -1,0 +1,337 @@
+# ruff: noqa: E501 - rules read best as they would stand in a file
+"""A rulebook of no country in particular that needs every check, every condition and every kind of text."""
+
+from __future__ import annotations
+
+from forbear.rulebook.load import load
+from forbear.rulebook.model import Rulebook
+
+_HEAD = """\
+id = "{id}"
+title = "{id}"
+check = "{check}"
+{on_fail}confidence = "high"
+{top}
+[[cite]]
+title = "none"
+seen = 2026-11-21
+"""
+
+
+def _rule(rule_id: str, check: str, values: str, on_fail: str = "", top: str = "") -> tuple[str, bytes]:
+    if not on_fail and check in ("within_hours", "max_attempts", "wait_after"):
+        on_fail = "NOT_NOW"
+    stated = f'on_fail = "{on_fail}"\n' if on_fail else ""
+    head = _HEAD.format(id=rule_id, check=check, on_fail=stated, top=top)
+    body = "".join(f"\n[[value]]\n{value.strip()}\n" for value in values.split("---"))
+    return f"{rule_id.replace('.', '/')}.toml", (head + body).encode()
+
+
+_RULES = (
+    # windows
+    _rule(
+        "us.hours",
+        "within_hours",
+        """
+        to = 2026-10-17
+        hours = { every_day = ["08:00-21:00"] }
+        ---
+        from = 2026-10-18
+        hours = { mon_sat = ["09:00-19:00"], sun = [] }
+        """,
+        top='applies = { places = ["US-FL", "US-TX"], purpose = ["marketing"] }\n'
+        'unless = [{ consent = ["any_express"], covers = ["out_of_hours"], evidence = true }]',
+    ),
+    _rule(
+        "us.night",
+        "within_hours",
+        'hours = { every_day = ["00:00-01:30", "02:30-03:30", "06:00-24:00"] }',
+        top='applies = { places = ["US"], channel = ["voice", "sms"] }',
+    ),
+    _rule(
+        "fr.hours",
+        "within_hours",
+        """
+        hours = { mon_fri = ["10:00-13:00", "14:00-20:00"], sat_sun = [] }
+        closed_on = ["fr.holidays"]
+        unless = [{ relationship = ["contract"], ongoing = true, related = true }, { flag = "gave_number" }]
+        """,
+        top='applies = { places = ["FR"], channel = ["voice"] }\nexempt = [{ purpose = ["debt_collection"] }]',
+    ),
+    _rule(
+        "au.hours",
+        "within_hours",
+        """
+        to = 2026-11-24
+        hours = { mon_fri = ["09:00-20:00"], sat = ["09:00-17:00"], sun = [] }
+        closed_on = ["au.holidays"]
+        ---
+        from = "unknown"
+        hours = { every_day = ["10:00-18:00"] }
+        clocks = ["local", "+10:00"]
+        ---
+        from = 2026-11-26
+        hours = { mon_fri = ["09:00-20:00"], sat_sun = ["09:30-17:00"] }
+        closed_on = ["au.holidays"]
+        """,
+        top='applies = { places = ["AU", "US-HI"], mode = ["live", "predictive"] }',
+    ),
+    _rule(
+        "us.alert",
+        "within_hours",
+        'hours = { every_day = ["12:00-15:00"] }',
+        top='applies = { places = ["US", "AU"], alert = true }',
+    ),
+    # caps and waits
+    _rule(
+        "us.cap_hours",
+        "max_attempts",
+        'attempts = 3\nhours = 24\nsame = "subject"\nchannels = ["voice", "sms"]',
+        top='applies = { places = ["US"] }\nunless = [{ recipient = ["business"] }, { flag = "gave_number" }]',
+    ),
+    _rule(
+        "us.cap_days",
+        "max_attempts",
+        'attempts = 2\ndays = 7\nsame = "debt"\nonly = ["answered", "abandoned"]\npurposes = ["debt_collection"]',
+    ),
+    _rule("fr.cap", "max_attempts", "attempts = 4\ndays = 30\nmodes = ['live']", top='applies = { places = ["FR"] }'),
+    _rule(
+        "us.wait",
+        "wait_after",
+        """
+        to = 2026-11-19
+        after = ["conversation"]
+        days = 3
+        ---
+        from = 2026-11-20
+        after = ["conversation", "refused"]
+        hours = 72
+        """,
+        top='applies = { sender = ["company", "charity"] }',
+    ),
+    # lists
+    _rule(
+        "us.list",
+        "not_listed",
+        """
+        registry = "us.national"
+        binds_after_days = 31
+        fresh_days = 31
+        unless = [
+          { consent = ["express_written"], evidence = true, names_seller = true },
+          { relationship = ["purchase", "customer"], months = 18 },
+          { relationship = ["inquiry"], days = 90 },
+        ]
+        """,
+        on_fail="UNKNOWN",
+        top='applies = { places = ["US"], purpose = ["marketing"], recipient = ["consumer", "sole_trader"] }',
+    ),
+    _rule(
+        "us.state_list",
+        "not_listed",
+        'registry = "us.state"\neditions = ["01-01", "04-01", "07-01", "11-24"]',
+        on_fail="FORBIDDEN",
+        top='applies = { places = ["US-TX", "US-AZ"], channel = ["voice"] }',
+    ),
+    _rule("au.list", "not_listed", 'registry = "au.dncr"\nfresh_days = 30', on_fail="UNKNOWN", top='applies = { places = ["AU"] }'),
+    # consent in every form
+    _rule(
+        "us.consent",
+        "requires",
+        """
+        any_of = [
+          { consent = ["express_written"], covers = ["automated"], evidence = true, names_seller = true },
+          { all = [{ consent = ["any_express"], period_stated = true, at_most_days = 90 }, { flag = "ai_disclosed" }] },
+        ]
+        """,
+        on_fail="UNKNOWN",
+        top='applies = { mode = ["prerecorded", "ai_voice"] }',
+    ),
+    _rule(
+        "au.consent",
+        "requires",
+        """
+        any_of = [
+          { consent = ["express", "inferred"], lapses_months = 3, at_most_months = 12 },
+          { consent = ["soft_opt_in"], given_from = 2026-02-05, after_refusal = true },
+        ]
+        """,
+        on_fail="UNKNOWN",
+        top='applies = { channel = ["email", "sms"] }',
+    ),
+    _rule(
+        "fr.dealing",
+        "requires",
+        """
+        any_of = [
+          { relationship = ["contract", "customer"], ongoing = true, months = 2 },
+          { relationship = "any", related = true, days = 30 },
+          { consent = "any", after_refusal = true },
+        ]
+        """,
+        on_fail="FORBIDDEN",
+        top='applies = { places = ["FR", "GB"] }',
+    ),
+    # the person's word
+    _rule(
+        "house.opt_out",
+        "requires",
+        'any_of = [{ no_opt_out = ["all", "marketing"], joined = [["voice", "sms"]], lifted_by = ["any_express"] }]',
+        on_fail="FORBIDDEN",
+        top='applies = { purpose = ["marketing", "research"] }',
+    ),
+    _rule(
+        "house.campaign",
+        "requires",
+        'any_of = [{ no_opt_out = ["campaign", "direct_marketing_objection"] }]',
+        on_fail="FORBIDDEN",
+    ),
+    _rule(
+        "house.confirm",
+        "requires",
+        "any_of = [{ confirmation_within_minutes = 5, at_most = 1 }]",
+        on_fail="FORBIDDEN",
+        top='applies = { purpose = ["optout_confirmation"] }',
+    ),
+    # the message, the caller, the sender
+    _rule(
+        "us.caller",
+        "requires",
+        'any_of = [{ caller_prefix = ["+1", "+61"], caller_kind = ["email"] }, { flag = "sender_id_registered" }]',
+        on_fail="FORBIDDEN",
+    ),
+    _rule(
+        "au.caller",
+        "requires",
+        'any_of = [{ caller_kind = ["alphanumeric"], not = true }]',
+        on_fail="FORBIDDEN",
+        top='applies = { sender_country = ["AU", "US"] }',
+    ),
+    _rule(
+        "us.abandoned",
+        "requires",
+        "any_of = [{ abandoned_percent = 3, window_days = 30 }, { mode = ['live'] }, { flag = 'live_agent_guaranteed' }]",
+        on_fail="FORBIDDEN",
+        top='applies = { channel = ["voice"] }',
+    ),
+    _rule(
+        "us.selected",
+        "requires",
+        'any_of = [{ mode = ["live"], recipient = ["business"] }, { sector = ["energy_supply"], sender = ["company"] }, '
+        '{ line_type = ["landline"] }]',
+        on_fail="FORBIDDEN",
+        top='applies = { purpose = ["research", "fundraising"] }',
+    ),
+    _rule(
+        "fr.sector",
+        "forbidden",
+        'unless = [{ answered_no = "us.reassigned" }, { fresh = "us.reassigned", fresh_days = 10 }]',
+        on_fail="FORBIDDEN",
+        top='applies = { sector = ["home_energy_renovation"] }',
+    ),
+    _rule(
+        "us.content",
+        "requires",
+        'any_of = [{ all = [{ flag = "identifies_sender" }, { flag = "opt_out_requires_login", is = false }] }]',
+        on_fail="FORBIDDEN",
+        top='exempt = [{ purpose = ["transactional", "delivery", "emergency"] }, { mode = ["live"], recipient = ["business"] },'
+        ' { places = ["US-AZ"], sender = ["government"] }, { alert = true, channel = ["sms"] },'
+        ' { sector = ["energy_supply"], line_type = ["mobile"], sender_country = ["AU"] }]',
+    ),
+    _rule(
+        "house.policy",
+        "forbidden",
+        "unless = [{ flag = 'subject_accurate' }]",
+        on_fail="FORBIDDEN",
+        top="applies = { policy = { it_code_of_conduct = false }, line_type = ['mobile'] }",
+    ),
+    _rule("us.shadow", "forbidden", "from = 2020-01-01", on_fail="FORBIDDEN", top='state = "shadow"'),
+    _rule(
+        "us.owes",
+        "owes",
+        """
+        to = 2026-11-24
+        obligations = ["identify_caller"]
+        ---
+        from = 2026-11-25
+        obligations = ["identify_caller", "callback_number"]
+        """,
+        top='applies = { channel = ["voice"], places = ["US", "AU-QLD"] }\nexempt = [{ sender = ["government"] }]',
+    ),
+    _rule("fr.short", "forbidden", "from = 2026-11-24\nto = 2026-11-24", on_fail="FORBIDDEN", top="applies = { places = ['FR'] }"),
+)  # fmt: skip
+
+_CALENDARS = {
+    "calendars/fr.toml": b"""
+id = "fr.holidays"
+title = "France"
+from = 2020-01-01
+through = 2027-06-30
+[[cite]]
+title = "none"
+seen = 2026-11-21
+[[holiday]]
+day = 2026-11-11
+name = "Armistice"
+[[holiday]]
+day = 2026-12-25
+name = "Christmas"
+[[holiday]]
+day = 2027-01-01
+name = "New Year"
+""",
+    "calendars/au.toml": b"""
+id = "au.holidays"
+title = "Australia"
+from = 2020-01-01
+through = 2030-12-31
+[[cite]]
+title = "none"
+seen = 2026-11-21
+[[holiday]]
+day = 2026-12-25
+name = "Christmas"
+[[holiday]]
+day = 2026-12-28
+name = "Boxing Day, observed"
+substitute = true
+[[holiday]]
+day = 2026-01-26
+name = "Australia Day"
+""",
+}
+
+_COVERAGE = b"""
+[[read]]
+places = ["US", "FR"]
+status = "complete"
+confidence = "high"
+source = "none"
+seen = 2026-11-21
+
+[[read]]
+places = ["AU", "GB"]
+channels = ["voice", "sms"]
+purposes = ["marketing", "research", "debt_collection", "transactional"]
+recipients = ["consumer", "business"]
+status = "partial"
+confidence = "high"
+source = "none"
+seen = 2026-11-21
+
+[[read]]
+places = ["AU-QLD"]
+purposes = ["delivery"]
+status = "partial"
+confidence = "high"
+source = "none"
+seen = 2026-11-21
+"""
+
+
+def files() -> dict[str, bytes]:
+    return {**dict(_RULES), **_CALENDARS, "coverage.toml": _COVERAGE}
+
+
+def rulebook() -> Rulebook:
+    return load(files())
