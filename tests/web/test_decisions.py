@@ -172,9 +172,8 @@ def test_a_store_that_is_away_is_an_outage_and_never_a_pass(
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    from forbear.web import decisions
 
-    monkeypatch.setattr(decisions.Buckets, "take", lambda *_: 7)
+    monkeypatch.setattr("forbear.web.limits.Buckets.take", lambda *_: 7)
     answer = served.decide(INFORMATIONAL)
     problem(answer, 429, "too-many-requests")
     assert answer.headers["retry-after"] == "7"

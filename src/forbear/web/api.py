@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, NinjaAPI, Query, Schema, Status
+from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
@@ -19,7 +20,7 @@ from pydantic import ConfigDict
 
 from forbear.accounts.permissions import Permission
 from forbear.core.errors import BadInput
-from forbear.core.instants import FOREVER, at_of, date_of, day_of, rfc3339
+from forbear.core.instants import FOREVER, at_of, date_of, parse_day, parse_rfc3339, rfc3339
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope, Purpose, Word
 from forbear.gate import consent as gate_consent
 from forbear.gate import explain as gate_explain
@@ -122,6 +123,15 @@ def _any(request: HttpRequest, error: Exception) -> HttpResponse:
     return answered(error)
 
 
+@api.exception_handler(HttpError)
+def _not_parsed(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Ninja hides what our parser said behind an error of its own."""
+    said = error.__cause__ or error.__context__
+    if isinstance(said, Problem):
+        return answered(said)
+    return answered(Problem(error.status_code, "bad-request", "The request cannot be taken", str(error)))
+
+
 @api.exception_handler(NinjaValidationError)
 def _wrong(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
     """The first thing wrong with a request: where it is and what it is."""
@@ -148,6 +158,7 @@ class Words(Schema):
 
 
 Text = Annotated[str, Field(max_length=20_000)]
+Instant = Annotated[str, Field(max_length=40, description="RFC 3339, with a zone")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 AddressText = Annotated[str, Field(min_length=1, max_length=320, description="E.164 number or e-mail address")]
 
@@ -312,7 +323,7 @@ class OptOutIn(Words):
     covers: OptOutScope = Field(OptOutScope.ALL, description="How far it reaches")
     campaign: Name | None = Field(None, description="With `covers: campaign`")
     seller: Name | None = Field(None, description="To whom it was said; absent: every seller of the account")
-    at: datetime | None = Field(None, description="When; absent: now")
+    at: Instant | None = Field(None, description="When; absent: now")
     text: Text | None = Field(None, description="What the person wrote or the agent noted: kept as evidence")
 
 
@@ -409,8 +420,8 @@ class ConsentIn(Words):
     address: AddressText
     level: ConsentLevel
     sellers: list[Name] = Field([], max_length=100, description="Whom it covers; empty: the account's first seller")
-    given: datetime | date = Field(description="The instant, or the person's own date")
-    until: date | Literal["indefinite"] | None = Field(
+    given: Annotated[str, Field(max_length=40, description="The instant, or the person's own date")]
+    until: Annotated[str, Field(max_length=40)] | None = Field(
         None, description="The first day without consent; absent: no period was stated"
     )
     channels: list[Channel] | None = None
@@ -449,13 +460,9 @@ def consent(request: HttpRequest, payload: ConsentIn) -> Status[dict[str, Any]]:
             address=payload.address,
             level=payload.level,
             sellers=sellers,
-            given_at=_at(payload.given, "given") if isinstance(payload.given, datetime) else None,
-            given_day=None if isinstance(payload.given, datetime) else day_of(payload.given),
-            until_day=FOREVER
-            if payload.until == "indefinite"
-            else None
-            if payload.until is None
-            else day_of(payload.until),
+            given_at=_at(payload.given, "given") if "T" in payload.given.upper() else None,
+            given_day=None if "T" in payload.given.upper() else _day(payload.given, "given"),
+            until_day=FOREVER if payload.until == "indefinite" else _day(payload.until, "until"),
             channels=payload.channels,
             purposes=payload.purposes,
             covers=payload.covers,
@@ -503,12 +510,18 @@ def words(kind: type[W], bits: int) -> list[W]:
     return [word for word in kind if bits & word.bit]
 
 
-def _at(moment: datetime | None, key: str) -> int | None:
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        raise BadInput("an instant needs a zone", key=key, todo="write it as 2026-11-24T13:00:00Z")
-    return at_of(moment)
+def _at(text: str | None, key: str) -> int | None:
+    try:
+        return None if text is None else parse_rfc3339(text)
+    except ValueError as error:
+        raise BadInput(str(error), key=key, todo="write it as 2026-11-24T13:00:00Z") from None
+
+
+def _day(text: str | None, key: str) -> int | None:
+    try:
+        return None if text is None else parse_day(text)
+    except ValueError as error:
+        raise BadInput(str(error), key=key, todo="write it as 2026-11-24") from None
 
 
 @contextmanager
