@@ -17,7 +17,7 @@ applies = {{ places = ["US"], channel = ["voice"] }}
 check = "within_hours"
 on_fail = "NOT_NOW"
 confidence = "policy"
-base = "case"
+
 {cite}
 [[value]]
 hours = {{ every_day = ["08:00-20:00"] }}

@@ -109,7 +109,7 @@ def list_consents(
     from forbear.cli import say
     from forbear.cli.store import account_named, opened, plainly
     from forbear.gate import consent as gate
-    from forbear.web.api import consent_out
+    from forbear.web.schema import consent_out
 
     with opened() as connection, plainly():
         found = gate.listed(connection, account_named(connection, account).id, address=address, limit=most)

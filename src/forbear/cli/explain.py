@@ -52,19 +52,12 @@ def explain(
         )
         typer.echo()
         ordered = sorted(found.said, key=lambda one: (not one.decided, one.rule))
-        say.table(
-            ("", "rule", "says", "title", "source"),
-            [
-                (
-                    "→" if one.decided else "",
-                    one.rule,
-                    one.code + (" (shadow)" if one.shadow else ""),
-                    one.title,
-                    "; ".join(cite.title for cite in one.cites),
-                )
-                for one in ordered
-            ],
-        )
+        for one in ordered:
+            shadow = " (shadow: it decides nothing yet)" if one.shadow else ""
+            typer.echo(f"{'→' if one.decided else ' '} {one.rule}: {one.code.replace('_', ' ')}{shadow}")
+            typer.echo(f"    {one.title}")
+            for cite in one.cites:
+                typer.echo(f"    {cite.title} (read {cite.seen}){f' {cite.url}' if cite.url else ''}")
         typer.echo()
         say.table(
             ("local time", "zone", "where"),

@@ -49,15 +49,21 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("forbear"))
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(version_of("forbear"))
-        raise typer.Exit
+    """What holds for every command."""
 
 
 def mount() -> typer.Typer:
@@ -100,7 +106,7 @@ def _what_failed(error: OSError) -> str:
 
 
 def _fail(said: str, code: int, hint: str = "") -> None:
-    print(f"forbear: {said.strip()}", file=sys.stderr)  # noqa: T201 - this is what the command says
+    print(f"forbear: {said.strip().partition(chr(10))[0]}", file=sys.stderr)  # noqa: T201 - this is what the command says
     if hint:
         print(f"forbear: {hint}", file=sys.stderr)  # noqa: T201
     sys.exit(code)

@@ -88,7 +88,7 @@ def list_suppressions(
     from forbear.core.words import Channel, OptOutScope
     from forbear.gate import suppress as gate
     from forbear.ledger.kinds import Scope
-    from forbear.web.api import words
+    from forbear.web.schema import words
 
     with opened() as connection, plainly():
         found = gate.listed(connection, account_named(connection, account).id, address=address, limit=most)

@@ -20,7 +20,7 @@ from pydantic import ConfigDict
 
 from forbear.accounts.permissions import Permission
 from forbear.core.errors import BadInput
-from forbear.core.instants import FOREVER, at_of, date_of, parse_day, parse_rfc3339, rfc3339
+from forbear.core.instants import FOREVER, parse_day, parse_rfc3339, rfc3339
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope, Purpose, Word
 from forbear.gate import consent as gate_consent
 from forbear.gate import explain as gate_explain
@@ -28,14 +28,13 @@ from forbear.gate import opt_out as gate_opt_out
 from forbear.gate import redeem as gate_redeem
 from forbear.gate import settle as gate_settle
 from forbear.gate import suppress as gate_suppress
-from forbear.ledger import reads
 from forbear.ledger.kinds import Outcome, Scope
 from forbear.web import keys
 from forbear.web.connections import borrowed
 from forbear.web.edge import answered
 from forbear.web.keys import Caller
 from forbear.web.problem import Problem, forbidden, not_found
-from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody
+from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody, consent_out, words
 
 W = TypeVar("W", bound=Word)
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -483,31 +482,6 @@ def consents(
         found = gate_consent.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
     page = [consent_out(one) for one in found[:limit]]
     return {"consents": page, "next": page[-1]["id"] if len(found) > limit else None}
-
-
-def consent_out(one: reads.Consent) -> dict[str, Any]:
-    given = (
-        rfc3339(at_of(one.given_at)) if one.given_at else date_of(one.given_day).isoformat() if one.given_day else None
-    )
-    until = None if one.until_day is None else "indefinite" if one.until_day == FOREVER else date_of(one.until_day)
-    return {
-        "id": one.id,
-        "level": next(iter(words(ConsentLevel, one.level)), None),
-        "sellers": list(one.sellers),
-        "given": given,
-        "until": None if until is None else str(until),
-        "channels": None if one.channels < 0 else words(Channel, one.channels),
-        "purposes": None if one.purposes < 0 else words(Purpose, one.purposes),
-        "covers": None if one.covers < 0 else words(ConsentCover, one.covers),
-        "evidence": one.evidence,
-        "names_seller": one.names_seller,
-        "withdrawn": one.withdrawn_at,
-    }
-
-
-def words(kind: type[W], bits: int) -> list[W]:
-    """The words of a mask."""
-    return [word for word in kind if bits & word.bit]
 
 
 def _at(text: str | None, key: str) -> int | None:

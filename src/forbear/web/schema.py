@@ -6,14 +6,19 @@ where moments are RFC 3339.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from forbear.core.codes import Cure, Verdict
+from forbear.core.instants import FOREVER, at_of, date_of, rfc3339
+from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, Word
 from forbear.gate.contact import MAX_CONTACTS, Contact, Words
+from forbear.ledger import reads
+
+W = TypeVar("W", bound=Word)
 
 
 class DecisionRequest(Words):
@@ -76,3 +81,28 @@ class ProblemBody(msgspec.Struct, kw_only=True, omit_defaults=True, rename={"kin
     key: str = ""
     todo: str = ""
     instance: str = ""
+
+
+def consent_out(one: reads.Consent) -> dict[str, Any]:
+    given = (
+        rfc3339(at_of(one.given_at)) if one.given_at else date_of(one.given_day).isoformat() if one.given_day else None
+    )
+    until = None if one.until_day is None else "indefinite" if one.until_day == FOREVER else date_of(one.until_day)
+    return {
+        "id": one.id,
+        "level": next(iter(words(ConsentLevel, one.level)), None),
+        "sellers": list(one.sellers),
+        "given": given,
+        "until": None if until is None else str(until),
+        "channels": None if one.channels < 0 else words(Channel, one.channels),
+        "purposes": None if one.purposes < 0 else words(Purpose, one.purposes),
+        "covers": None if one.covers < 0 else words(ConsentCover, one.covers),
+        "evidence": one.evidence,
+        "names_seller": one.names_seller,
+        "withdrawn": one.withdrawn_at,
+    }
+
+
+def words(kind: type[W], bits: int) -> list[W]:
+    """The words of a mask."""
+    return [word for word in kind if bits & word.bit]

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from forbear.accounts.connect import APP, OWNER
 
 
-def _database(variable: str) -> dict[str, Any]:
+def database_of(variable: str) -> dict[str, Any]:
     """A Django database from a libpq address; without one, a name that opens nothing."""
     url = os.environ.get(variable)
     known = conninfo_to_dict(url) if url else {}
@@ -29,7 +29,7 @@ def _database(variable: str) -> dict[str, Any]:
     }
 
 
-DATABASES = {"default": _database(APP), "owner": _database(OWNER)}
+DATABASES = {"default": database_of(APP), "owner": database_of(OWNER)}
 INSTALLED_APPS = ["forbear.accounts", "forbear.ledger", "forbear.web"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
