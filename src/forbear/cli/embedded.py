@@ -116,11 +116,7 @@ def _start(place: Path, known: Secrets) -> Store:
     admin = _url(sockets, "postgres", known.postgres, "postgres")
     if not (place / "pg" / "PG_VERSION").exists():
         _create(place, known)
-    if _pid(place) is None:
-        _make_socket_dir(sockets)
-        _drop_stale_pidfile(place)
-        _launch(place, sockets)
-    with _wait_for(admin, place) as conn:
+    with _wait_for(admin, place, sockets) as conn:
         _roles(conn, known)
     return Store(_url(sockets, "forbear_owner", known.owner), _url(sockets, "forbear_app", known.app), True)
 
@@ -168,10 +164,14 @@ def _launch(place: Path, sockets: Path) -> None:
         time.sleep(0.2)
 
 
-def _wait_for(url: str, place: Path) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection once recovery is done; meanwhile the server says that it is starting up."""
+def _wait_for(url: str, place: Path, sockets: Path) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection once recovery is done. Starts the server if it does not run, or is found dying."""
     last = time.monotonic() + _START_WITHIN_S
     while True:
+        if _pid(place) is None:
+            _make_socket_dir(sockets)
+            _drop_stale_locks(place, sockets)
+            _launch(place, sockets)
         try:
             return psycopg.connect(url, autocommit=True, connect_timeout=5)
         except psycopg.OperationalError as fault:
@@ -203,10 +203,14 @@ def _is_postgres(pid: int, place: Path) -> bool:
     return b"postgres" in words[0] and os.fsencode(place / "pg") in words
 
 
-def _drop_stale_pidfile(place: Path) -> None:
-    """PostgreSQL trusts a pidfile whose number now belongs to any other process of its user; we know better."""
+def _drop_stale_locks(place: Path, sockets: Path) -> None:
+    """PostgreSQL trusts a lock file whose number now belongs to another process, or to its own corpse; we know better.
+
+    Children of a killed server still guard the data: they hold its shared memory, and `_launch` waits for them.
+    """
     if Path("/proc/self").exists():
         (place / "pg" / "postmaster.pid").unlink(missing_ok=True)
+        (sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
 
 def _run(place: Path, program: str, *arguments: str) -> None:
@@ -379,6 +383,12 @@ def _migrate(store: Store) -> None:
     from django.core.management import call_command
     from django.db import connections
 
+    from forbear.web.settings import database_of
+
+    for alias, variable in (("default", APP), ("owner", OWNER)):  # Django may have been set up before the store was
+        connections[alias].close()
+        connections.settings[alias].update(database_of(variable))
+        del connections[alias]
     call_command("migrate", database="owner", verbosity=0, interactive=False)
     connections["owner"].close()
     with psycopg.connect(store.owner_url, autocommit=True) as conn:

@@ -136,9 +136,10 @@ class Trip:
                 order.append(True)
             pgconn.pipeline_sync()
             results = self._results(pgconn, len(order))
-        finally:
-            if pgconn.status == pq.ConnStatus.OK:
-                pgconn.exit_pipeline_mode()
+            pgconn.exit_pipeline_mode()
+        except BaseException:  # whatever is still on the wire, nobody reads it: the server rolls back
+            self.conn.close()
+            raise
         failed = next((result for result in results if result.status == pq.ExecStatus.FATAL_ERROR), None)
         if failed is not None:
             if fresh:
