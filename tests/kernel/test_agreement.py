@@ -22,7 +22,7 @@ from forbear.rulebook.model import Rulebook, Selection
 from tests.kernel import everything
 from tests.kernel.edges import Edges
 
-CASES = int(os.environ.get("FORBEAR_CASES", "1500"))
+CASES = int(os.environ.get("FORBEAR_CASES", "600"))
 SEED = int(os.environ.get("FORBEAR_SEED", "1"))
 
 

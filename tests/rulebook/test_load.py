@@ -171,6 +171,7 @@ BAD = {
     "a cap of events unheard of": (CAP, "hours = 24", 'hours = 24\nonly = ["busy"]', 12, "is none of"),
     "a list without a registry": (LISTED, 'registry = "us.national"\n', "", 9, "no `registry`"),
     "a list as fresh as never": (LISTED, "fresh_days = 31", "fresh_days = -1", 11, "at least 1"),
+    "a list fresh by two clocks": (LISTED, "fresh_days = 31", 'fresh_days = 31\neditions = ["01-01"]', 12, "not by both"),
     "an edition that is no day": (LISTED, "fresh_days = 31", 'editions = ["June 1"]', 11, "MM-DD"),
     "an edition of a day that does not exist": (LISTED, "fresh_days = 31", 'editions = ["02-30"]', 11, "MM-DD"),
     "an example that wants a word unheard of": (
@@ -346,3 +347,14 @@ def test_a_rule_that_only_owes_needs_no_word_on_failing() -> None:
     owed = rule(owes.split("[[value]]")[0] + '[[value]]\nobligations = ["identify_caller"]\n')
     assert owed.values[0].obligations == ("identify_caller",)
     assert owed.on_fail is Code.UNKNOWN
+
+
+def test_what_is_owed_is_not_lifted_but_exempted() -> None:
+    owes = (
+        'id = "us.owes"\ntitle = "x"\ncheck = "owes"\nconfidence = "high"\n[[cite]]\ntitle = "x"\nseen = 2026-11-21\n'
+    )
+    owed = '[[value]]\nobligations = ["identify_caller"]\n'
+    rule(owes + owed)
+    with pytest.raises(BadInput, match="say in `exempt` who owes nothing") as caught:
+        rule(owes + owed + 'unless = [{ flag = "gave_number" }]\n')
+    assert caught.value.line == 10

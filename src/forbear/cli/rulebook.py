@@ -162,12 +162,18 @@ def coverage(rules: Folder = None, json: AsJson = False) -> None:
 def lint(
     folder: Annotated[Path | None, typer.Argument(help="A folder of rule files; without one, those shipped.")] = None,
 ) -> None:
-    """Load the rules and run every worked example; the first fault is named with file and line."""
-    from forbear.kernel.lint import check
+    """Load the rules and run every worked example. Each fault is a line that names file and line; exit 2 if any."""
+    from forbear.kernel.lint import lint as faults_of
 
     book = _read(folder)
-    ran = check(book)
-    typer.echo(f"{len(book.rules)} rules, {ran} examples, {book.digest}")
+    faults = faults_of(book)
+    for fault in faults:
+        typer.echo(str(fault), err=True)
+    examples = sum(len(rule.examples) for rule in book.rules)
+    said = f"{len(faults)} faults" if faults else "no fault"
+    typer.echo(f"{len(book.rules)} rules, {examples} examples, {said}, {book.digest}")
+    if faults:
+        raise typer.Exit(2)
 
 
 @rulebook.command()

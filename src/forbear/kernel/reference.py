@@ -107,6 +107,9 @@ class Situation:
     def zones(self) -> tuple[str, ...]:
         return tuple(sorted({place.zone for place in self.places}))
 
+    def day_in(self, zone: str) -> date:
+        return self.at.astimezone(_zone(zone)).date()
+
     @cached_property
     def first_day(self) -> date:
         """Today, where the day is youngest."""
@@ -130,6 +133,7 @@ class Situation:
         return frozenset({contact.purpose} | (set() if promotional is False else {Purpose.MARKETING}))
 
 
+@lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
@@ -143,26 +147,46 @@ def _in(word: Word, mask: int) -> bool:
 
 
 def code_of(rule: Rule, contact: Situation, rulebook: Rulebook) -> Code:
-    """The rule's own word. Of several texts in force the strictest counts."""
+    """The rule's own word."""
+    reach = reach_of(rule, contact)
+    return Code.SILENT if reach is None else word_of(rule, reach, contact, rulebook)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What of a contact a rule is about, which no moment changes: the zones of its places, and the purposes."""
+
+    zones: tuple[str, ...]
+    about: frozenset[Purpose]
+
+
+def reach_of(rule: Rule, contact: Situation) -> Reach | None:
+    """`None` where the rule does not speak of this contact."""
     about = purposes_of(rule, contact)
     own = places_of(rule.applies, contact)
     if not own or not about or not may_be_within(rule.applies, contact):
-        return Code.SILENT
+        return None
     if any(is_surely_within(exempt, contact) for exempt in rule.exempt):
-        return Code.SILENT
-    said = [Code.SILENT]
+        return None
+    return Reach(tuple(sorted({place.zone for place in own})), about)
+
+
+def word_of(rule: Rule, reach: Reach, contact: Situation, rulebook: Rulebook) -> Code:
+    """Of several texts in force the strictest counts. A window is asked about in each zone of the rule's places."""
     if rule.check == "within_hours":
-        for zone in sorted({place.zone for place in own}):
-            today = contact.at.astimezone(_zone(zone)).date()
+        said = Code.SILENT
+        for zone in reach.zones:
             for value in rule.values:
-                if in_force(value, today):
-                    said.append(hours_code(value, zone, contact, about, rulebook))
-        return max(said)
-    todays = {contact.at.astimezone(_zone(name)).date() for name in contact.zones}
-    for value in rule.values:
-        if any(in_force(value, today) for today in todays):
-            said.append(text_code(rule, value, contact, about))
-    return max(said)
+                if said < Code.NOT_NOW and in_force(value, contact.day_in(zone)):
+                    said = max(said, hours_code(value, zone, contact, reach.about, rulebook))
+        return said
+    return max((text_code(rule, value, contact, reach.about) for value in texts(rule, contact)), default=Code.SILENT)
+
+
+def texts(rule: Rule, contact: Situation) -> list[Value]:
+    """The texts in force on the local day of some candidate zone."""
+    todays = {contact.day_in(zone) for zone in contact.zones}
+    return [value for value in rule.values if any(in_force(value, today) for today in todays)]
 
 
 def purposes_of(rule: Rule, contact: Situation) -> frozenset[Purpose]:
@@ -311,19 +335,10 @@ def _all(answers: Iterable[Sure]) -> Sure:
 
 
 def obligations(rule: Rule, contact: Situation) -> frozenset[str]:
-    """What an allowed contact owes by this rule. Only what surely lifts a duty lifts it."""
-    about = purposes_of(rule, contact)
-    if rule.check != "owes" or not about or not places_of(rule.applies, contact):
+    """What an allowed contact owes by this rule."""
+    if reach_of(rule, contact) is None:
         return frozenset()
-    if not may_be_within(rule.applies, contact) or any(is_surely_within(e, contact) for e in rule.exempt):
-        return frozenset()
-    todays = {contact.at.astimezone(_zone(name)).date() for name in contact.zones}
-    return frozenset(
-        owed
-        for value in rule.values
-        if any(in_force(value, today) for today in todays) and not either(value.unless, contact, about)
-        for owed in value.obligations
-    )
+    return frozenset(owed for value in texts(rule, contact) for owed in value.obligations)
 
 
 # Windows.
@@ -798,29 +813,27 @@ def coverage(rulebook: Rulebook, contact: Situation) -> dict[str, Code]:
 
 def earliest_allowed(rulebook: Rulebook, contact: Situation) -> datetime | None:
     """The first moment after now at which every enforced rule is met, facts and rulebook fixed; within 370 days."""
-    enforced = [rule for rule in rulebook.rules if not rule.shadow]
-    likely: list[Rule] = list(enforced)  # what said no last time is asked first
-    for moment in moments_of_change(rulebook, contact):
+    asked = [(rule, reach) for rule in rulebook.rules if not rule.shadow and (reach := reach_of(rule, contact))]
+    for moment in moments_of_change([rule for rule, _ in asked], contact):
         then = Situation(contact.case, moment)
-        for index, rule in enumerate(likely):
-            if code_of(rule, then, rulebook) > Code.SATISFIED:
-                likely.insert(0, likely.pop(index))
+        for index, (rule, reach) in enumerate(asked):
+            if word_of(rule, reach, then, rulebook) > Code.SATISFIED:
+                asked.insert(0, asked.pop(index))  # it is asked first the next time
                 break
         else:
             return moment
     return None
 
 
-def moments_of_change(rulebook: Rulebook, contact: Situation) -> Iterator[datetime]:
+def moments_of_change(rules: list[Rule], contact: Situation) -> Iterator[datetime]:
     """Every moment after now at which some rule may begin to be met, in order."""
     end = contact.at + HORIZON
-    single = set(moments_of_facts(rulebook, contact))
+    single = set(moments_of_facts(rules, contact))
     openings = {
         (clock, start)
-        for rule in rulebook.rules
+        for rule in rules
         for value in rule.values
-        if value.hours is not None and places_of(rule.applies, contact)
-        for day in value.hours
+        for day in value.hours or ()
         for start, _ in day
         for clock in value.clocks
     }
@@ -837,17 +850,13 @@ def moments_of_change(rulebook: Rulebook, contact: Situation) -> Iterator[dateti
         yield from sorted(moment for moment in found if moment.date() == day and contact.at < moment <= end)
 
 
-def moments_of_facts(rulebook: Rulebook, contact: Situation) -> Iterator[datetime]:
-    """The end of each attempt's time in each cap; consents that are still to be given."""
-    for rule in rulebook.rules:
-        conditions = [c for value in rule.values for alternative in (*value.any_of, *value.unless) for c in alternative]
-        conditions += [value.cap for value in rule.values if value.cap is not None]
-        for condition in conditions:
-            if isinstance(condition, CapCondition) and condition.hours is not None:
-                for attempt in contact.case.attempts or ():
-                    ended = attempt_end(attempt, contact)
-                    if ended is not None:
-                        yield ended + timedelta(hours=condition.hours)
+def moments_of_facts(rules: list[Rule], contact: Situation) -> Iterator[datetime]:
+    """The end of each attempt's time in each cap; what is dated later than now."""
+    spans = {value.cap.hours for rule in rules for value in rule.values if value.cap is not None and value.cap.hours}
+    for attempt in contact.case.attempts or ():
+        ended = attempt_end(attempt, contact)
+        if ended is not None:
+            yield from (ended + timedelta(hours=hours) for hours in spans)
     for consent in contact.case.consents or ():
         if isinstance(consent.given, datetime):
             yield consent.given

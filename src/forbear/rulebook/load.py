@@ -369,9 +369,13 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
         for edition in editions:
             if not _is_day_of_the_year(edition):
                 table.fail(f"`{edition}` is no day of the year", "editions", todo="write it as MM-DD")
+        if days is not None and editions:
+            table.fail("is fresh by `fresh_days` or by `editions`, not by both", "editions")
         if days is not None or editions:
             fresh = FreshCondition(registry, days, editions)
     elif check == "owes":
+        if unless:
+            table.fail("an `owes` rule is not lifted", "unless", todo="say in `exempt` who owes nothing")
         obligations = table.texts("obligations")
         for word in obligations:
             if word not in OBLIGATIONS:
