@@ -31,8 +31,8 @@ from bench.people import ALLOWED, account, forbear, free_port, numbers, wait_rea
 NAME: Final = "decide"
 QUICK: Final = os.environ.get("QUICK", "") not in ("", "0")
 PEOPLE: Final = 20_000 if QUICK else 1_000_000
-SECONDS: Final = 2.0 if QUICK else 10.0
-WARM_S: Final = 0.7 if QUICK else 2.0
+SECONDS: Final = 1.2 if QUICK else 10.0
+WARM_S: Final = 0.5 if QUICK else 2.0
 REPEATS: Final = 1 if QUICK else 3
 BATCH: Final = 500
 
