@@ -157,6 +157,7 @@ def compare(home: Path, notes: Notes) -> list[str]:
     os.environ["FORBEAR_HOME"] = str(home)
     from forbear.accounts.connect import connect
     from forbear.cli import embedded
+    from forbear.core.keys import of_phone
 
     embedded.ensure(home, migrate=False)
     lost: list[str] = []
@@ -168,13 +169,13 @@ def compare(home: Path, notes: Notes) -> list[str]:
         decided = list(notes.decided)
         found = there("SELECT id FROM ledger_decision WHERE id = ANY(%s::uuid[])", decided)
         lost += [f"decision {missing} was answered and is missing" for missing in set(decided) - found]
-        numbers = [int(number.lstrip("+")) for number in notes.opted_out]
+        keyed = {str(of_phone(int(number.lstrip("+"))).column): number for number in notes.opted_out}
         stands = there(
             "SELECT addr FROM ledger_suppression WHERE addr = ANY(%s::bigint[]) AND lifted_at IS NULL AND said",
-            [str(number) for number in numbers],
+            list(keyed),
         )
         lost += [
-            f"opt-out of {number} was acknowledged and is missing" for number in numbers if str(number) not in stands
+            f"opt-out of {number} was acknowledged and is missing" for key, number in keyed.items() if key not in stands
         ]
         lost += [f"permit {permit} was redeemed {n} times" for permit, n in notes.redeemed.items() if n > 1]
         spent = there("SELECT permit FROM ledger_redemption WHERE permit = ANY(%s::uuid[])", list(notes.redeemed))

@@ -130,8 +130,10 @@ async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: b
 
 def make() -> Application:
     """The application for an ASGI server: `uvicorn forbear.web.asgi:make --factory`."""
+    import logging
     import os
 
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # a refusal is an answer, not news
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "forbear.web.settings")
     from django.core.asgi import get_asgi_application
 
