@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.conftest import Database
 
 from forbear.accounts.connect import Connection
 from forbear.ledger import writes
 from forbear.ledger.kinds import Kind, KnownBy
 from forbear.ledger.migrations._tables import APPENDED, MUTABLE, PARTITIONED
+from tests.conftest import Database
 
 
 @pytest.mark.parametrize("table", APPENDED)
