@@ -14,6 +14,7 @@ from forbear.core.instants import parse_day
 from forbear.core.words import Channel, ConsentLevel, OptOutScope, Purpose
 from forbear.gate import consent, suppress
 from forbear.gate.opt_out import OptOut, opt_out
+from forbear.gate.redeem import Spent, redeem
 from forbear.ledger import reads
 from tests.gate.conftest import PERSON, House, recorded_call
 
@@ -121,8 +122,11 @@ def test_a_fresh_evidenced_opt_in_lifts_an_opt_out_until_it_is_withdrawn(
     )
     consent.give(house.conn, house.account, [given], gate=house.gate)
     assert house.one().verdict is Verdict.ALLOW
+    permit = house.one().permit
+    assert permit
     assert consent.withdraw(house.conn, house.account, PERSON, gate=house.gate) == 1
     assert house.one().rules == ("house.opt_out_all",)
+    assert redeem(house.conn, house.account, [permit])[0].outcome is Spent.SUPPRESSED
 
 
 def test_a_list_of_consents_is_read_with_its_words(house: House, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from forbear.gate import gather
 from forbear.gate.contact import Refused
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender, binds, covers_contact
 from forbear.ledger import attempts, columns, writes
-from forbear.ledger.trip import MOMENT_OID, UUID_OID, Statement, Trip, number, raw, roll_back, truth, uuid_of
+from forbear.ledger.trip import MOMENT_OID, UUID_OID, Statement, Trip, number, raw, roll_back, truth, uuid_of, uuids
 
 _EXEMPT: Final = Purpose.EMERGENCY.bit | Purpose.OPTOUT_CONFIRMATION.bit
 
@@ -35,7 +35,7 @@ class Spent(StrEnum):
     EXPIRED = "expired"
     ALREADY = "already_redeemed"
     SETTLED = "settled"  # its disposition was recorded before
-    SUPPRESSED = "suppressed"  # the person, or a list, said no since it was issued
+    SUPPRESSED = "suppressed"  # the person, or a list, said no since it was issued, or took a consent back
     HELD = "held"  # the account or seller was stopped since
 
 
@@ -61,6 +61,7 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
     spent = reading.add(_SPENT, ids)
     settled = reading.add(_SETTLED, ids)
     stops = reading.add(_STOPS, people)
+    withdrawn = reading.add(_WITHDRAWN, people)
     try:
         rows = reading.go()
         now: int = rows[clock][0][0]
@@ -74,6 +75,7 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
             spent=dict(rows[spent]),
             settled={row[0] for row in rows[settled]},
             stops=rows[stops],
+            withdrawn=rows[withdrawn],
         )
         results: list[Redeemed] = []
         fresh: list[UUID] = []
@@ -117,6 +119,13 @@ _STOPS: Final = Statement(
     (columns.Int8.array_oid,),
     (uuid_of, number, raw, number, uuid_of, number, number, number, number),
 )
+_WITHDRAWN: Final = Statement(
+    "withdrawn",
+    "SELECT addr, mac, sellers, channels, (extract(epoch FROM withdrawn_at) * 1000000)::bigint FROM ledger_consent"
+    " WHERE addr = ANY($1) AND withdrawn_at > now() - interval '1 hour'",
+    (columns.Int8.array_oid,),
+    (number, raw, uuids, number, number),
+)
 _REDEEM: Final = Statement(
     "redeem", "INSERT INTO ledger_redemption SELECT unnest($1), $2", (columns.Uuid.array_oid, MOMENT_OID)
 )
@@ -138,6 +147,7 @@ class _State(msgspec.Struct):
     spent: dict[UUID, int]
     settled: set[UUID]
     stops: list[Any]
+    withdrawn: list[Any]
 
 
 def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
@@ -156,15 +166,21 @@ def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
         return Spent.REDEEMED, state.now
     sender = Sender(AccountFacts(account, True, ()), SellerFacts(seller, number, "", None, None, None))
     issued = at_of(issued_at)
+
+    def same(other_addr: int, other_mac: bytes | None) -> bool:
+        return bool(other_addr == addr and (other_mac is None or mac is None or other_mac == bytes(mac)))
+
     for event, stop_addr, stop_mac, scope, owner, channels, covers, stop_campaign, last_at in state.stops:
         # what stood when the permit was issued was judged then, with the consents that may lift it
         since = made_at(event) >= issued // 1000 * 1000 or last_at >= issued
         if (
             since
-            and stop_addr == addr
-            and (stop_mac is None or mac is None or stop_mac == bytes(mac))
+            and same(stop_addr, stop_mac)
             and binds(scope, owner, sender)
             and covers_contact(channels, covers, stop_campaign, channel, marketing, campaign)
         ):
+            return Spent.SUPPRESSED, state.now
+    for other_addr, other_mac, sellers, channels, withdrawn_at in state.withdrawn:
+        if withdrawn_at >= issued and same(other_addr, other_mac) and seller in sellers and channels & channel:
             return Spent.SUPPRESSED, state.now
     return Spent.REDEEMED, state.now
