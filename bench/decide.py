@@ -171,19 +171,19 @@ def main() -> int:
         try:
             people = numbers(PEOPLE)
             single, many = bodies(Path(folder), people, 1, 20_000), bodies(Path(folder), people, BATCH, 100)
-            plans = (("batch", single, many, {}), ("one", single, many, ONE))
+            plans: list[tuple[str, dict[str, str]]] = [("batch", {}), ("one", ONE)]
             runs: dict[str, list[dict[str, Any]]] = {}
             for repeat in range(REPEATS):
-                for name, ones, batches, settings in plans:
+                for name, settings in plans:
                     label = "micro-batches" if name == "batch" else "one transaction a request"
                     print(f"HTTP, durable, {label} (run {repeat + 1} of {REPEATS})", flush=True)
                     with server(home, log, **settings) as port:
                         for connections in (1, 16, 64):
-                            run = load(port, key, ones, connections, 1)
+                            run = load(port, key, single, connections, 1)
                             runs.setdefault(f"{name}_single_c{connections}", []).append(run)
                             show(f"single requests, {connections} connections", run)
                         if name == "batch":
-                            run = load(port, key, batches, 4, BATCH)
+                            run = load(port, key, many, 4, BATCH)
                             runs.setdefault(f"batch_of_{BATCH}", []).append(run)
                             show(f"batches of {BATCH}, 4 connections", run)
         except BaseException:

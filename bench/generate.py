@@ -162,9 +162,9 @@ def _zips(rng: np.random.Generator, state: npt.NDArray[np.str_]) -> npt.NDArray[
                 low = int(row["low"].ljust(5, "0")[:5])
                 ranges.setdefault(place[3:], (low, max(low + 1, int(row["high"].ljust(5, "9")[:5]))))
     names, where = np.unique(state, return_inverse=True)
-    low = np.array([ranges.get(name, (10001, 10999))[0] for name in names])[where]
-    high = np.array([ranges.get(name, (10001, 10999))[1] for name in names])[where]
-    return rng.integers(low, high)
+    lows = np.array([ranges.get(name, (10001, 10999))[0] for name in names])[where]
+    highs = np.array([ranges.get(name, (10001, 10999))[1] for name in names])[where]
+    return rng.integers(lows, highs)
 
 
 def main() -> None:

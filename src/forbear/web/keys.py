@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
+from forbear.accounts import reads
 from forbear.web.connections import borrowed
 from forbear.web.problem import unauthorized
 
@@ -88,8 +89,6 @@ def _fresh(key: UUID) -> _Known | None:
 
 
 def _read(key: UUID) -> _Known:
-    from forbear.accounts import reads
-
     at_s = time.monotonic()
     with borrowed() as connection:
         row = reads.api_key(connection, key)
