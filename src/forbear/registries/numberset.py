@@ -184,10 +184,10 @@ def _map(file: IO[bytes], path: Path) -> tuple[mmap.mmap, dict[str, Any]]:
     version, length = (int.from_bytes(head[i : i + 4], "little") for i in (8, 12))
     if version != VERSION:
         raise BadInput(f"a number set of version {version}; this program reads {VERSION}", file=str(path))
-    try:
-        meta: dict[str, Any] = json.loads(head[16 : 16 + length])
-    except ValueError:
-        raise BadInput("the header is damaged", file=str(path)) from None
+    said = head[48 : 48 + length]
+    if hashlib.sha256(said).digest() != head[16:48]:
+        raise BadInput("the header is damaged", file=str(path), todo="load the registry again from its source")
+    meta: dict[str, Any] = json.loads(said)
     size = os.fstat(file.fileno()).st_size
     if size != meta["size"]:
         raise BadInput(f"torn: {size} bytes of {meta['size']}", file=str(path), todo="load the registry again")
@@ -421,7 +421,8 @@ class _Writer:
             self.meta["digest"] = _seal(self._hash, self.meta)
             head = json.dumps(self.meta).encode()
             self._file.seek(0)
-            self._file.write(MAGIC + VERSION.to_bytes(4, "little") + len(head).to_bytes(4, "little") + head)
+            numbers = VERSION.to_bytes(4, "little") + len(head).to_bytes(4, "little")
+            self._file.write(MAGIC + numbers + hashlib.sha256(head).digest() + head)
             self._file.flush()
             os.fsync(self._file.fileno())
             self._temp.replace(self.path)

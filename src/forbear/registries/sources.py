@@ -51,9 +51,8 @@ class Source:
         try:
             self.size = path.stat().st_size
             self.changed_at = int(path.stat().st_mtime * 1_000_000)
-            self._raw = path.open("rb", buffering=0)
-            magic = self._raw.read(4)
-            self._raw.seek(0)
+            with path.open("rb") as file:
+                magic = file.read(4)
         except OSError as error:
             raise self.bad(f"cannot be read: {error.strerror}") from None
         self.packed = magic.startswith((_GZIP, _ZIP))
@@ -67,7 +66,7 @@ class Source:
 
     def blocks(self) -> Iterator[Block]:
         """The text in blocks of whole lines. Raises `BadInput` for what is no whole text."""
-        with self._raw, ThreadPoolExecutor(1) as pool:
+        with self.path.open("rb", buffering=0) as self._raw, ThreadPoolExecutor(1) as pool:
             hashed: Future[None] | None = None
             if self.packed:
                 while piece := self._raw.read(BLOCK):
