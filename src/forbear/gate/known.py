@@ -156,7 +156,7 @@ class Layered:
         below = self.base.find(keys)
         if not self.changed.size:
             return below
-        stays = ~_in_sorted(self.changed, keys[below.row])
+        stays = ~in_sorted(self.changed, keys[below.row])
         above = self.overlay.find(keys)
         row = np.concatenate([below.row[stays], above.row])
         entry = np.concatenate([below.entry[stays], above.entry])
@@ -164,7 +164,7 @@ class Layered:
         return Hits(row[order], entry[order])
 
 
-def _in_sorted(those: npt.NDArray[Any], keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def in_sorted(those: npt.NDArray[Any], keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if not those.size:
         return np.zeros(keys.shape, np.bool_)
     at = np.minimum(np.searchsorted(those, keys), those.size - 1)
@@ -216,8 +216,8 @@ class Barred:
         found = self._base.contains(keys.view(np.uint64))
         if self._sieve is not None:
             maybe = np.flatnonzero(_sift(self._sieve, keys))
-            maybe = maybe[_in_sorted(self._changed, keys[maybe])]
-            found[maybe] = _in_sorted(self._overlay, keys[maybe])
+            maybe = maybe[in_sorted(self._changed, keys[maybe])]
+            found[maybe] = in_sorted(self._overlay, keys[maybe])
         return found
 
 
