@@ -77,6 +77,12 @@ _RULES = (
         top='applies = { places = ["AU", "US-HI"], mode = ["live", "predictive"] }',
     ),
     _rule(
+        "us.new_hours",
+        "within_hours",
+        'from = 2026-11-24\nhours = { every_day = ["00:00-24:00"] }',
+        top='applies = { places = ["US-HI", "US-TX", "US-FL"] }',
+    ),
+    _rule(
         "us.alert",
         "within_hours",
         'hours = { every_day = ["12:00-15:00"] }',

@@ -220,21 +220,23 @@ class Compiler:
         start, end = first_day * DAY, last_day * DAY
         elements: list[Element] = []
         found: list[tuple[int, Value, int]] = []  # (rule, text, purposes it is about), windows apart
-        present: list[tuple[int, Value, int]] = []
+        present: list[tuple[int, Value, tuple[int, ...]]] = []  # (rule, text, zones whose day brings it into force)
+        every_zone = tuple(range(len(zones)))
         for index, rule in enumerate(self.rulebook.rules):
             matched = self._matched(rule, selector, purposes)
             if matched is None:
                 continue
             places, needed = matched
             for value in rule.values:
-                present.append((index, value, needed))
                 if rule.check == "within_hours":
                     rule_zones = [n for n in zone_names if n in places]
+                    present.append((index, value, tuple(zone_names.index(n) for n in rule_zones)))
                     closed = self._closed(rule, value, rule_zones, selector, first_year, last_year, first_day, last_day)
                     if len(closed.starts):
                         unless = self._unless(value, selector, needed)
                         elements.append(Element(index, closed, unless, rule.shadow))
                 else:
+                    present.append((index, value, every_zone))
                     found.append((index, value, needed))
         cuts = {start, end}
         for _, value, _ in present:
@@ -352,7 +354,7 @@ class Compiler:
         finish: int,
         days: list[int],
         found: list[tuple[int, Value, int]],
-        present: list[tuple[int, Value, int]],
+        present: list[tuple[int, Value, tuple[int, ...]]],
         elements: list[Element],
         static: tuple[tuple[int, Code], ...],
         selector: Selector,
@@ -399,7 +401,10 @@ class Compiler:
             for conjunction in element.unless:
                 bits |= conjunction.true | conjunction.false
         atoms = tuple(index for index in range(64, bits.bit_length()) if bits >> index & 1)
-        active = frozenset([index for index, value, _ in present if in_force(value)] + [index for index, _ in static])
+        active = {index for index, _ in static}
+        for index, value, zones in present:
+            if any(value.from_day <= days[zone] <= value.to_day for zone in zones):
+                active.add(index)
         kinds: dict[type, int] = {}
         for atom in atoms:
             kind = type(self.atom_keys[atom - 64].condition)
@@ -409,7 +414,7 @@ class Compiler:
             finish,
             tuple(clauses),
             tuple(settled),
-            active,
+            frozenset(active),
             tuple(sorted(obligations)),
             atoms,
             bits,
