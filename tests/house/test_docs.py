@@ -28,6 +28,7 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        text = re.sub(r"```mermaid\n.*?```", "", text, flags=re.DOTALL)
         code = "\n".join(re.findall(r"^(?: {4}|\t)(.*)$", text, re.MULTILINE))
         code += "\n" + "\n".join(re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL))
         code += "\n" + "\n".join(re.findall(r"`([^`\n]+)`", text))
