@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forbear.core.phones import NumberFault, parse, parse_column
+from forbear.core.phones import NumberFault, parse, parse_column, parse_few
 
 DEFAULTS = [None, "US", "CA", "GB", "AU", "DE", "AR", "ZZ"]
 CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
@@ -22,6 +22,8 @@ def agrees(texts: list[str | None], default: str | None) -> None:
     for text, number, fault in zip(texts, column.numbers.tolist(), column.faults.tolist(), strict=True):
         one = parse(text or "", default)
         assert (number, fault) == ((0, one.value) if isinstance(one, NumberFault) else (one, 0)), (text, default)
+    if default is None:
+        assert parse_few([text or "" for text in texts]).tolist() == column.numbers.tolist()
 
 
 @pytest.mark.parametrize(

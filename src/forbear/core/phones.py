@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import Enum
 from functools import cache
 from importlib import resources
@@ -166,6 +167,27 @@ def parse_column(texts: pl.Series, default_country: str | None = None) -> Phones
     if len(left):
         _ask_library(texts, left, default_country, numbers, faults)
     return Phones(numbers, faults)
+
+
+def parse_few(texts: Sequence[str]) -> Numbers:
+    """`parse` for a handful of texts with `+`, without the cost of a data frame; 0: not understood."""
+    numbers = np.zeros(len(texts), dtype=np.uint64)
+    left: list[int] = []
+    clean: dict[int, list[int]] = {}
+    for row, text in enumerate(texts):
+        digits = len(text) - 1
+        if 7 <= digits <= MOST_DIGITS and text[0] == "+" and text.isascii() and text[1:].isdigit():
+            clean.setdefault(digits, []).append(row)
+        else:
+            left.append(row)
+    for digits, rows in clean.items():
+        part = _vouch(np.array([int(texts[row]) for row in rows], dtype=np.uint64), digits)
+        numbers[rows] = part.numbers
+        left.extend(rows[place] for place in np.flatnonzero((part.numbers == 0) & (part.faults == 0)).tolist())
+    for row in left:
+        found = parse(texts[row])
+        numbers[row] = 0 if isinstance(found, NumberFault) else found
+    return numbers
 
 
 def _vouch_texts(texts: pl.Series, default_country: str | None) -> Phones:

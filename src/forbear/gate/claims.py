@@ -24,7 +24,7 @@ from forbear.gate.contact import Contact, Content, Dialler
 from forbear.kernel.facts import Flag
 from forbear.ledger.addresses import Addresses, of_keys
 
-_COLUMN_PAYS: Final = 20  # numbers; below, one by one is quicker
+_COLUMN_PAYS: Final = 1000  # contacts; below, a data frame costs more than it saves
 MARKETING: Final = frozenset({Purpose.MARKETING, Purpose.FUNDRAISING})
 
 Evidence = tuple[str | None, str | None, str | None, str | None, tuple[int, ...]]
@@ -186,9 +186,9 @@ def _number(text: str) -> int:
 def _numbers(contacts: list[Contact], mail: list[bool]) -> npt.NDArray[np.uint64]:
     """E.164 only: a number without `+` is not understood, since nobody said which country it is of."""
     if len(contacts) < _COLUMN_PAYS:
-        return np.array([0 if m else _number(c.to) for c, m in zip(contacts, mail, strict=True)], np.uint64)
+        return phones.parse_few(["" if m else c.to for c, m in zip(contacts, mail, strict=True)])
     texts = pl.Series([None if m else c.to for c, m in zip(contacts, mail, strict=True)], dtype=pl.String)
-    return phones.parse_column(texts).numbers.astype(np.uint64)
+    return phones.parse_column(texts).numbers
 
 
 def _mixed(
