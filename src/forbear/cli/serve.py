@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 _LOOK_EVERY_S: Final = 1.0
+_TIDY_EVERY_S: Final = 3600.0
 _log = logging.getLogger("forbear.serve")
 
 
@@ -49,6 +50,7 @@ def serve(
         typer.echo(f"Forbear runs at http://{_named(host)}:{port}/  (Ctrl-C stops it)")
         if store.embedded:
             threading.Thread(target=_keep_up, args=(leaving,), name="database-watch", daemon=True).start()
+        threading.Thread(target=_tidy, args=(leaving,), name="upkeep", daemon=True).start()
         _web(host, port, workers)
     finally:
         leaving.set()
@@ -69,6 +71,19 @@ def _keep_up(leaving: threading.Event) -> None:
                 embedded.ensure(migrate=False)
             except Exception as error:  # noqa: BLE001 - tried again at the next look
                 _log.error("the database does not start: %s", error)
+
+
+def _tidy(leaving: threading.Event) -> None:
+    """The ledger's hourly upkeep; what fails is tried again in an hour."""
+    from forbear.accounts.connect import connect
+    from forbear.ledger.upkeep import tidy
+
+    while not leaving.wait(_TIDY_EVERY_S):
+        try:
+            with connect() as connection:
+                tidy(connection)
+        except Exception as error:  # noqa: BLE001 - partitions are made three months ahead
+            _log.error("the ledger's upkeep failed: %s", type(error).__name__)
 
 
 def _web(host: str, port: int, workers: int) -> None:
