@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(decide)
+    app.command(short_help="May this contact be made, now?")(decide)
 
 
 def decide(

@@ -12,7 +12,7 @@ from forbear.cli.store import AccountName
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(explain)
+    app.command(short_help="Why a stored decision came out as it did.")(explain)
 
 
 def explain(

@@ -17,7 +17,7 @@ _log = logging.getLogger("forbear.serve")
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(serve)
+    app.command(short_help="Run the gate on this machine.")(serve)
 
 
 def serve(
