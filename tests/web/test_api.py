@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from forbear.accounts import writes
 from forbear.accounts.permissions import Permission
 from tests.web.conftest import INFORMATIONAL, Served
@@ -41,9 +39,9 @@ def test_nobody_else_sees_a_decision(served: Served) -> None:
     assert served.http.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["nonsense", "1", "%00", "../../etc"])
-def test_a_decision_that_cannot_be_is_not_found_or_refused(served: Served, name: str) -> None:
-    assert served.http.get(f"/v1/decisions/{name}").status_code in (404, 422)
+def test_a_decision_that_cannot_be_is_not_found_or_refused(served: Served) -> None:
+    for name in ("nonsense", "1", "%00", "../../etc"):
+        assert served.http.get(f"/v1/decisions/{name}").status_code in (404, 422)
 
 
 # --- permits
@@ -106,34 +104,32 @@ def test_an_opt_out_stops_the_next_decision(served: Served) -> None:
     assert "house.opt_out_all" in answer["rules"]
 
 
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        ({"address": "nobody"}, "address"),
-        ({"address": "+13055550123\u0000"}, None),
-        ({"channel": "pigeon"}, "channel"),
-        ({"covers": "campaign"}, "campaign"),
-        ({"seller": "nobody"}, "seller"),
-        ({"at": "yesterday"}, "at"),
-        ({"at": "2026-11-20T10:00:00"}, "at"),
-        ({"at": "2999-01-01T00:00:00Z"}, "at"),
-        ({"txt": "STOP"}, "txt"),
-        ({"text": "x" * 20_001}, "text"),
-    ],
+BAD_OPT_OUTS: tuple[tuple[dict[str, Any], str | None], ...] = (
+    ({"address": "nobody"}, "address"),
+    ({"address": "+13055550123\u0000"}, None),
+    ({"channel": "pigeon"}, "channel"),
+    ({"covers": "campaign"}, "campaign"),
+    ({"seller": "nobody"}, "seller"),
+    ({"at": "yesterday"}, "at"),
+    ({"at": "2026-11-20T10:00:00"}, "at"),
+    ({"at": "2999-01-01T00:00:00Z"}, "at"),
+    ({"txt": "STOP"}, "txt"),
+    ({"text": "x" * 20_001}, "text"),
 )
-def test_a_bad_opt_out_names_its_key_and_records_nothing(
-    served: Served, change: dict[str, Any], key: str | None
-) -> None:
-    stop = {"address": INFORMATIONAL["to"], "channel": "voice"} | change
-    assert problem(served.http.post("/v1/opt-outs", json=stop), 422, "bad-input").get("key") == key
+
+
+def test_a_bad_opt_out_names_its_key_and_records_nothing(served: Served) -> None:
+    for change, key in BAD_OPT_OUTS:
+        stop = {"address": INFORMATIONAL["to"], "channel": "voice"} | change
+        assert problem(served.http.post("/v1/opt-outs", json=stop), 422, "bad-input").get("key") == key
     assert served.database.app().execute("SELECT count(*) FROM ledger_event").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b"\xff", b"[]", b'"x"', b'{"address": ' + b"[" * 500_000])
-def test_a_body_that_is_no_request_is_one_clear_problem(served: Served, body: bytes) -> None:
-    answer = served.http.post("/v1/opt-outs", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code in (400, 422)
-    assert answer.headers["content-type"] == "application/problem+json"
+def test_a_body_that_is_no_request_is_one_clear_problem(served: Served) -> None:
+    for body in (b"{", b"[" * 100_000, b"\xff", b"[]", b'"x"', b'{"address": ' + b"[" * 500_000):
+        answer = served.http.post("/v1/opt-outs", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422)
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 # --- suppressions
@@ -168,9 +164,10 @@ def test_one_account_does_not_see_anothers_list(served: Served) -> None:
     assert served.http.get("/v1/suppressions", headers=served.another_account()).json()["suppressions"] == []
 
 
-@pytest.mark.parametrize("limit", ["0", "1001", "many"])
-def test_a_page_has_a_size(served: Served, limit: str) -> None:
-    assert problem(served.http.get("/v1/suppressions", params={"limit": limit}), 422, "bad-input")["key"] == "limit"
+def test_a_page_has_a_size(served: Served) -> None:
+    for limit in ("0", "1001", "many"):
+        said = problem(served.http.get("/v1/suppressions", params={"limit": limit}), 422, "bad-input")
+        assert said["key"] == "limit"
 
 
 # --- consents
@@ -206,21 +203,21 @@ def test_a_consent_is_recorded_and_counts(served: Served) -> None:
     assert (found["channels"], found["evidence"]) == (["sms"], True)
 
 
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        ({"level": "verbal"}, "level"),
-        ({"given": "05/01/2026"}, "given"),
-        ({"given": None}, "given"),
-        ({"until": "forever"}, "until"),
-        ({"channels": ["fax"]}, "channels.0"),
-        ({"sellers": ["nobody"]}, "sellers"),
-    ],
+BAD_CONSENTS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"level": "verbal"}, "level"),
+    ({"given": "05/01/2026"}, "given"),
+    ({"given": None}, "given"),
+    ({"until": "forever"}, "until"),
+    ({"channels": ["fax"]}, "channels.0"),
+    ({"sellers": ["nobody"]}, "sellers"),
 )
-def test_a_bad_consent_names_its_key(served: Served, change: dict[str, Any], key: str) -> None:
-    given = {"address": "+13055550123", "level": "express", "given": "2026-01-05"} | change
-    said = problem(served.http.post("/v1/consents", json=given), 422, "bad-input")
-    assert str(said["key"]).startswith(key)
+
+
+def test_a_bad_consent_names_its_key(served: Served) -> None:
+    for change, key in BAD_CONSENTS:
+        given = {"address": "+13055550123", "level": "express", "given": "2026-01-05"} | change
+        said = problem(served.http.post("/v1/consents", json=given), 422, "bad-input")
+        assert str(said["key"]).startswith(key)
     assert served.http.get("/v1/consents").json()["consents"] == []
 
 
@@ -253,13 +250,13 @@ def test_the_first_page_says_what_runs_and_how_to_ask(served: Served) -> None:
         assert said in page.text
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-def test_pages_load_nothing_from_elsewhere(served: Served, path: str) -> None:
-    page = served.http.get(path)
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    for part in page.text.replace("'", '"').split('"'):
-        if part.startswith(("http://", "https://", "//")):
-            assert part.startswith("http://127.0.0.1")
+def test_pages_load_nothing_from_elsewhere(served: Served) -> None:
+    for path in ("/", "/docs"):
+        page = served.http.get(path)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        for part in page.text.replace("'", '"').split('"'):
+            if part.startswith(("http://", "https://", "//")):
+                assert part.startswith("http://127.0.0.1")
     for name in ("forbear/forbear.css", "ninja/swagger-ui-bundle.js", "ninja/swagger-ui-init.js"):
         assert served.http.get(f"/static/{name}").status_code == 200
 
@@ -269,9 +266,9 @@ def test_health_is_told_without_a_key(served: Served) -> None:
     assert served.http.get("/readyz", headers={"Authorization": ""}).json()["status"] == "ready"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/static/../settings.py", "/static/nothing.css"])
-def test_what_is_not_there_is_a_problem_too(served: Served, path: str) -> None:
-    problem(served.http.get(path), 404, "not-found")
+def test_what_is_not_there_is_a_problem_too(served: Served) -> None:
+    for path in ("/nothing", "/v1/nothing", "/static/../settings.py", "/static/nothing.css"):
+        problem(served.http.get(path), 404, "not-found")
 
 
 def test_another_host_name_is_not_served(served: Served) -> None:
