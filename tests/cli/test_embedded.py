@@ -119,3 +119,17 @@ def test_another_postgresql_is_used_and_given_its_role(place: Path, monkeypatch:
         with psycopg.connect(store.app_url) as conn:
             assert conn.execute("SELECT current_user, count(*) FROM ledger_event").fetchone() == ("forbear_app", 0)
         assert not (Path(second) / "pg").exists()
+
+
+def test_an_owner_who_may_not_make_roles_is_told_which_to_make(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = embedded.ensure(place, migrate=False)
+    superuser = embedded._url(embedded._socket_dir(place), "postgres", load_secrets(place).postgres, "postgres")
+    with psycopg.connect(superuser, autocommit=True) as conn:
+        conn.execute("DROP OWNED BY forbear_app")
+        conn.execute("DROP ROLE forbear_app")
+        conn.execute("ALTER ROLE forbear_owner NOCREATEROLE")
+    with tempfile.TemporaryDirectory(prefix="fb-") as second:
+        monkeypatch.setenv(OWNER, theirs.owner_url)
+        monkeypatch.delenv(APP, raising=False)
+        with pytest.raises(BadInput, match="forbear_erase"):
+            embedded.ensure(Path(second))

@@ -314,12 +314,17 @@ def _roles(conn: psycopg.Connection[Any], known: Secrets) -> None:
     """The two roles and the database, made or brought to the passwords of the secrets file. Idempotent."""
     for role, password in (("forbear_owner", known.owner), ("forbear_app", known.app)):
         _role(conn, role, password)
-    if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = 'forbear_erase'").fetchone():
-        conn.execute("CREATE ROLE forbear_erase NOLOGIN")
+    _erase_role(conn)
     if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER forbear_owner").format(sql.Identifier(DATABASE)))
         conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE)))
     conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO forbear_app").format(sql.Identifier(DATABASE)))
+
+
+def _erase_role(conn: psycopg.Connection[Any]) -> None:
+    """The one role that may delete, and personal parts only. Nobody logs in as it."""
+    if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = 'forbear_erase'").fetchone():
+        conn.execute("CREATE ROLE forbear_erase NOLOGIN")
 
 
 def _role(conn: psycopg.Connection[Any], role: str, password: str) -> None:
@@ -354,13 +359,14 @@ def _other(given: str, known: Secrets) -> Store:
         if conn.info.server_version < 150000:
             raise BadInput(f"PostgreSQL {conn.info.server_version // 10000} is too old", key=OWNER, todo="use 15+")
         app = os.environ.get(APP)
-        if not app:
-            try:
+        try:
+            if not app:
                 _role(conn, "forbear_app", known.app)
-            except psycopg.errors.InsufficientPrivilege as fault:
-                todo = f"create the role `forbear_app` and set {APP}"
-                raise BadInput("the owner may not create roles", key=OWNER, todo=todo) from fault
-            app = psycopg.conninfo.make_conninfo(given, user="forbear_app", password=known.app)
+            _erase_role(conn)
+        except psycopg.errors.InsufficientPrivilege as fault:
+            todo = f"create the roles `forbear_app` and `forbear_erase`, and set {APP}"
+            raise BadInput("the owner may not create roles", key=OWNER, todo=todo) from fault
+        app = app or psycopg.conninfo.make_conninfo(given, user="forbear_app", password=known.app)
     return Store(given, app, False)
 
 
