@@ -326,12 +326,15 @@ def _check_shape(source: List, block: _Block, rows: int) -> None:
     """
     text = block.text
     letters = np.frombuffer(text, np.uint8)
-    commas = sum(
-        int(np.count_nonzero(letters[start : start + 65536] == ord(","))) for start in range(0, letters.size, 65536)
-    )
+    commas, at_end = 0, text.endswith(b",") or (b"\r" in text and b",\r\n" in text)
+    for start in range(0, letters.size, 65536):
+        some = letters[start : start + 65537]  # one more, to see what follows the last
+        comma = some == ord(",")
+        commas += int(np.count_nonzero(comma[:65536]))
+        at_end = at_end or bool((comma[:-1] & (some[1:] == ord("\n"))).any())
     if commas != rows * (len(source.columns) - 1):
         raise _find_misshapen(source, block)
-    if b",\n" in text or b",\r\n" in text or text.endswith(b","):
+    if at_end:
         ends = np.flatnonzero(letters == ord("\n"))
         before = np.searchsorted(np.flatnonzero(letters == ord(",")), ends)
         if (np.diff(before, prepend=0) != len(source.columns) - 1).any():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -44,7 +44,9 @@ from forbear.ledger import writes
 from forbear.ledger.kinds import Kind, KnownBy
 
 _W = TypeVar("_W", bound=Word)
+_T = TypeVar("_T", bound=np.generic)
 Ints = npt.NDArray[np.int64]
+Line = tuple[str, str, str, str]
 
 ADDED: Final = ("verdict", "cure", "earliest", "rules")
 HINTS: Final = ("to", "country", "region", "postcode", "timezone", "kind", "line_type", "county")
@@ -207,23 +209,74 @@ class Washer:
         self._registries = gate.registries.pinned()
         self._asked_registries = [name for name in gate.asked if self._layers(name)]
         self._lock = threading.Lock()
+        self._line_of: dict[int, int] = {}  # by combination
+        self._index: dict[Line, int] = {}
+        self._moments: dict[int, int] = {}
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._reasons: Counter[tuple[str, str, str]] = Counter()
 
     def judge(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], pl.DataFrame]:
-        """For each row the row of a small table with the columns `ADDED`."""
+        """For each row the row of a small table with the columns `ADDED`.
+
+        The kernel judges each combination of facts once in the whole wash, and each row of
+        which the ledger holds something of its own (an opt-out, a consent, an attempt).
+        """
         address = self._address(frame[self.columns["to"]])
-        facts = self._facts(frame, address)
-        answers = self.gate.engine.judge(facts)
-        which, table = _table(answers, address)
-        counts = np.bincount(which, minlength=table.height).tolist()
+        batch = _Batch(
+            address,
+            *self._places.selectors(frame, self.columns, where.prefix_class(address.numbers)),
+            self._suppressed(address),
+            {name: self._answer(name, address) for name in self._asked_registries},
+        )
+        said = self._find(self._said, address)
+        consents, tried = self._find(self.known.consents, address), self._find(self.known.attempts, address)
+        present, local = _dense(self._combinations(batch))
         with self._lock:
-            for count, (verdict, cure, _, rules) in zip(counts, table.iter_rows(), strict=True):
+            new = [i for i, code in enumerate(present.tolist()) if code not in self._line_of]
+            if new:
+                first = np.empty(present.size, np.int64)
+                first[local[::-1]] = np.arange(local.size - 1, -1, -1)
+                facts = self._facts(batch, first[new])
+                for i, line in zip(new, _lines(self.gate.engine.judge(facts), address, first[new]), strict=True):
+                    self._line_of[int(present[i])] = self._index.setdefault(line, len(self._index))
+            lines = list(self._index)
+            of_code = np.array([self._line_of[code] for code in present.tolist()], np.uint32)
+        which = of_code[local]
+        own = np.unique(np.concatenate([said.row, consents.row, tried.row]))
+        if own.size:
+            among = np.zeros(frame.height, np.int64)
+            among[own] = np.arange(own.size)
+            mine = self.asked.reach.campaign
+            facts = replace(
+                self._facts(batch, own),
+                opt_outs=_opt_outs(Hits(among[said.row], said.entry), mine),
+                consents=_consents(Hits(among[consents.row], consents.entry)),
+                attempts=_attempts(Hits(among[tried.row], tried.entry)),
+            )
+            index: dict[Line, int] = {}
+            told = _lines(self.gate.engine.judge(facts), address, own)
+            which[own] = [len(lines) + index.setdefault(line, len(index)) for line in told]
+            lines += index
+        counts = np.bincount(which, minlength=len(lines)).tolist()
+        with self._lock:
+            for count, (verdict, cure, _, rules) in zip(counts, lines, strict=True):
                 if count:
                     self._verdicts[verdict, cure] += count
                     for rule in rules.split() or [""]:
                         self._reasons[verdict, cure, rule] += count
-        return which, table
+        return which, pl.DataFrame(lines, schema=dict.fromkeys(ADDED, pl.String), orient="row")
+
+    def _combinations(self, batch: _Batch) -> Ints:
+        """By row one number for all that is judged of it, its own entries in the ledger apart."""
+        code = batch.selector.astype(np.int64)
+        for column in batch.registries.values():
+            code = code * 3 + (column.listed + 1)
+            if column.checked_at.ndim:  # answers of several washes: which of them
+                moments, which = np.unique(column.checked_at, return_inverse=True)
+                with self._lock:
+                    known = [self._moments.setdefault(int(at), len(self._moments)) for at in moments]
+                code = code * 1024 + np.array(known, np.int64)[which]
+        return (code * 2 + batch.suppressed) * 16 + batch.address.faults
 
     def _address(self, to: pl.Series) -> _Address:
         if self.asked.channel is not Channel.EMAIL:
@@ -237,27 +290,23 @@ class Washer:
         numbers = np.zeros(len(faults), np.uint64)
         return _Address(numbers, [k for k, _ in keyed], [mac for _, mac in keyed], faults, EmailFault)
 
-    def _facts(self, frame: pl.DataFrame, address: _Address) -> Facts:
-        n = frame.height
+    def _facts(self, batch: _Batch, rows: Ints) -> Facts:
+        """Some rows as the kernel judges them, without entries of their own."""
+        n = rows.size
         true = np.full(n, self._true, np.uint64)
         false = np.full(n, self._false, np.uint64)
-        _raise_flag(true, false, Flag.ADDRESS_UNDERSTOOD, address.faults == 0)
-        _raise_flag(true, false, Flag.SUPPRESSED, self._suppressed(address))
-        selector, selectors = self._places.selectors(frame, self.columns, where.prefix_class(address.numbers))
-        mine = self.asked.reach.campaign
+        _raise_flag(true, false, Flag.ADDRESS_UNDERSTOOD, batch.address.faults[rows] == 0)
+        _raise_flag(true, false, Flag.SUPPRESSED, batch.suppressed[rows])
         return Facts(
             n=n,
             now=np.array(self.at, np.int64),
-            selector=selector,
-            selectors=selectors,
+            selector=batch.selector[rows],
+            selectors=batch.selectors,
             true=true,
             false=false,
-            registries={name: self._answer(name, address) for name in self._asked_registries},
+            registries={name: _some(column, rows) for name, column in batch.registries.items()},
             caller=np.zeros(n, np.int32),
             callers=(self.caller,),
-            opt_outs=_opt_outs(self._find(self._said, address), mine),
-            consents=_consents(self._find(self.known.consents, address)),
-            attempts=_attempts(self._find(self.known.attempts, address), mine),
         )
 
     def _find(self, among: known.Layered | known.Entries, address: _Address) -> Hits:
@@ -345,6 +394,31 @@ class _Address(NamedTuple):
     macs: list[npt.NDArray[np.uint8]]
     faults: npt.NDArray[np.int8]
     words: type[NumberFault] | type[EmailFault]
+
+
+class _Batch(NamedTuple):
+    """What is judged of each row."""
+
+    address: _Address
+    selector: npt.NDArray[np.int32]
+    selectors: list[Selector]
+    suppressed: npt.NDArray[np.bool_]
+    registries: dict[str, RegistryColumn]
+
+
+def _some(column: RegistryColumn, rows: Ints) -> RegistryColumn:
+    """A registry's answers about some rows; what holds for all stays one value."""
+
+    def of(part: npt.NDArray[_T]) -> npt.NDArray[_T]:
+        return part[rows] if part.ndim else part
+
+    return RegistryColumn(
+        of(column.listed),
+        of(column.since_day),
+        of(column.checked_day),
+        of(column.checked_at),
+        of(column.edition_day),
+    )
 
 
 def _raise_flag(
@@ -443,6 +517,7 @@ _DIGITS: Final = range(3, 7)  # lengths of all-digit postcodes that are looked u
 _OFFSET: Final = {length: sum(10**k for k in range(3, length)) for length in _DIGITS}
 _SIZE: Final = _OFFSET[6] + 10**6
 _HOMES: Final = 64
+_FULL: Final = {"US": 5, "AU": 4, "FR": 5, "ES": 5}  # digits of a whole postcode: none were dropped in front
 _MOST: Final = 1 << 20  # distinct words of hints that are remembered
 
 
@@ -588,6 +663,18 @@ class _Places:
         return found.astype(np.int64)
 
     def _postcode_of(self, home: str, text: str) -> int:
+        depth = _depth(home)
+        if depth == 0:
+            return 0  # no table: a postcode there says nothing
+        if len(text) > depth and len(text) >= _FULL.get(home, 99):
+            return (
+                self._postcode(home, text[:depth].ljust(len(text), "0"))
+                if text[depth:].strip("0")
+                else (self._resolved(home, text))
+            )
+        return self._resolved(home, text)
+
+    def _resolved(self, home: str, text: str) -> int:
         places = where.resolve_class(home, None, text, None)
         with self._lock:
             number = self._standing.setdefault((home, places), len(self._texts))
@@ -629,6 +716,12 @@ class _Places:
         if index == len(self._selectors):
             self._selectors.append(selector)
         return index
+
+
+@lru_cache(maxsize=300)
+def _depth(country: str) -> int:
+    """How many leading characters of a postcode the frozen table looks at; 0: it has none of the country."""
+    return max((len(low) for low, _, _ in where._tables().postcodes.get(country, ())), default=0)
 
 
 def _word(words: type[_W], text: str | None) -> _W | None:
@@ -699,17 +792,11 @@ def _consents(hits: Hits) -> Consents | None:
     entry = {name: np.ascontiguousarray(hits.entry[name]) for name in known.CONSENT.names or ()}
     return Consents(
         hits.row.astype(np.int32),
-        *(entry[f.name] for f in _fields(Consents)),
+        *(entry[f.name] for f in fields(Consents) if f.name != "row"),
     )
 
 
-def _fields(kind: type[Consents]) -> list[Any]:
-    from dataclasses import fields
-
-    return [f for f in fields(kind) if f.name != "row"]
-
-
-def _attempts(hits: Hits, mine: int) -> Attempts | None:
+def _attempts(hits: Hits) -> Attempts | None:
     if not hits.row.size:
         return None
     record = hits.entry["record"]
@@ -738,25 +825,21 @@ def _attempts(hits: Hits, mine: int) -> Attempts | None:
 # --- the verdicts as text ------------------------------------------------------------------------
 
 
-def _table(answers: Answers, address: _Address) -> tuple[npt.NDArray[np.uint32], pl.DataFrame]:
-    """Each distinct outcome once, as text, and by row which it is. What was not understood says why."""
-    moments, when = np.array([MISSING]), np.zeros(len(answers.outcome), np.int64)
-    waiting = np.flatnonzero(answers.earliest != MISSING)
-    if waiting.size:
-        some, inverse = np.unique(answers.earliest[waiting], return_inverse=True)
-        moments = np.concatenate([moments, some])
-        when[waiting] = inverse + 1
-    present, code = _dense(answers.outcome.astype(np.int64) * moments.size + when)
-    lines = []
-    for one in present.tolist():
-        outcome, moment = answers.outcomes[one // moments.size], int(moments[one % moments.size])
-        earliest = "" if moment == MISSING else rfc3339(moment)
-        cure = "" if outcome.cure is None else outcome.cure.value
-        lines.append((outcome.verdict.value, cure, earliest, " ".join(outcome.rules)))
-    bad = np.flatnonzero(address.faults)
-    if bad.size:
-        code[bad] = len(lines) - 1 + address.faults[bad]
-        for fault in address.words:
-            lines.append(("deny", "evidence", "", f"house.address_understood:{fault.name.lower()}"))
-    table = pl.DataFrame(lines, schema=dict.fromkeys(ADDED, pl.String), orient="row")
-    return code.astype(np.uint32), table
+def _lines(answers: Answers, address: _Address, rows: Ints) -> list[Line]:
+    """Each answer as text. What was not understood says why."""
+    words = {fault.value: fault.name.lower() for fault in address.words}
+    found: list[Line] = []
+    told: dict[tuple[int, int], Line] = {}
+    faults = address.faults[rows].tolist()
+    for which, moment, fault in zip(answers.outcome.tolist(), answers.earliest.tolist(), faults, strict=True):
+        if fault:
+            found.append(("deny", "evidence", "", f"house.address_understood:{words[fault]}"))
+            continue
+        line = told.get((which, moment))
+        if line is None:
+            outcome = answers.outcomes[which]
+            earliest = "" if moment == MISSING else rfc3339(moment)
+            cure = "" if outcome.cure is None else outcome.cure.value
+            line = told[which, moment] = (outcome.verdict.value, cure, earliest, " ".join(outcome.rules))
+        found.append(line)
+    return found
