@@ -9,11 +9,13 @@ import pytest
 from forbear.accounts import writes as accounts
 from forbear.core.codes import Cure, Verdict
 from forbear.core.errors import BadInput
+from forbear.core.keys import Secret
 from forbear.core.words import Channel, OptOutScope, Purpose
 from forbear.gate import suppress
 from forbear.gate.contact import Asked, ClockAstray, Contact, Refused
 from forbear.gate.decide import decide
 from forbear.gate.explain import explain
+from forbear.gate.opened import Gate
 from forbear.gate.opt_out import OptOut, opt_out
 from forbear.gate.redeem import Spent, redeem
 from forbear.gate.settle import Disposition, Settled, settle
@@ -250,3 +252,14 @@ def test_mail_is_found_by_its_matching_form(house: House) -> None:
     said = OptOut(address="pat@example.COM", channel=Channel.EMAIL)
     opt_out(house.conn, house.account, [said], gate=house.gate)
     assert "house.opt_out_all" in house.one(mail).rules
+
+
+def test_an_opt_out_keyed_by_an_older_secret_is_still_found(house: House) -> None:
+    mail = Contact(channel=Channel.EMAIL, purpose=Purpose.TRANSACTIONAL, to="pat@example.com")
+    opt_out(house.conn, house.account, [OptOut(address=mail.to, channel=Channel.EMAIL)], gate=house.gate)
+    newer = Gate(house.gate.engine, house.gate.registries, (Secret(9, b"9" * 32), *house.gate.secrets))
+    forgotten = Gate(house.gate.engine, house.gate.registries, (Secret(9, b"9" * 32),))
+    for gate, found in ((newer, True), (forgotten, False)):
+        (decided,) = decide(house.conn, [house.asked(mail)], gate)
+        assert not isinstance(decided, Exception)
+        assert ("house.opt_out_all" in decided.answers[0].rules) is found
