@@ -177,3 +177,4 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(served: Served, mon
     answer = served.decide(INFORMATIONAL)
     problem(answer, 429, "too-many-requests")
     assert answer.headers["retry-after"] == "7"
+    problem(served.http.get("/v1/suppressions"), 429, "too-many-requests")

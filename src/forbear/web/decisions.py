@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,8 +17,8 @@ from forbear.core.instants import rfc3339
 from forbear.gate import contact as gate
 from forbear.web import keys
 from forbear.web.batch import Batcher, Closed, Full
-from forbear.web.limits import MAX_WAITING, Buckets
-from forbear.web.problem import Problem, forbidden, too_fast, unavailable
+from forbear.web.limits import MAX_WAITING
+from forbear.web.problem import Problem, forbidden, unavailable
 from forbear.web.schema import Answer, DecisionAnswer, DecisionRequest, Permit
 
 _AT_ONCE: Final = 2_000  # contacts in one transaction, unless one request alone has more
@@ -72,8 +71,6 @@ class Door:
     """The hot route of one process."""
 
     def __init__(self) -> None:
-        rate = float(os.environ.get("FORBEAR_REQUESTS_PER_S", "20000"))
-        self._buckets = Buckets(rate, burst=max(1.0, rate))
         self._batcher: Batcher[gate.Asked, gate.Decided] = Batcher(
             Flusher,
             flushers=int(os.environ.get("FORBEAR_FLUSHERS", "2")),
@@ -90,9 +87,6 @@ class Door:
     async def ask(self, authorization: str, content_type: str, body: bytes) -> bytes:
         """The answer's JSON. Raises `Problem`, or what failed in the store."""
         caller = await keys.check_in_loop(authorization)
-        wait_s = self._buckets.take(caller.key.hex, time.monotonic())
-        if wait_s:
-            raise too_fast(wait_s)
         if Permission.DECISION_MAKE not in caller.permissions:
             raise forbidden(Permission.DECISION_MAKE)
         asked = parse(content_type, body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from uuid import UUID
 
 from forbear.accounts import reads
 from forbear.web.connections import borrowed
-from forbear.web.problem import unauthorized
+from forbear.web.limits import Buckets
+from forbear.web.problem import too_fast, unauthorized
 
 KEEP_S: Final = 5.0
 _MOST: Final = 10_000
@@ -40,12 +42,15 @@ class _Known:
     read_at_s: float
 
 
+_RATE: Final = float(os.environ.get("FORBEAR_REQUESTS_PER_S", "20000"))
+
+_buckets = Buckets(_RATE, burst=max(1.0, _RATE))
 _known: OrderedDict[UUID, _Known] = OrderedDict()
 _reading: dict[UUID, asyncio.Future[_Known]] = {}
 
 
 def check(authorization: str) -> Caller:
-    """The caller of a request served in a thread. Raises `Problem` 401, or 503 where the store is away."""
+    """The caller of a request served in a thread. Raises `Problem` 401, 429 for one that asks too often, 503."""
     key, secret = _parts(authorization)
     known = _fresh(key)
     return _compared(known if known is not None else _read(key), secret)
@@ -107,4 +112,7 @@ def _compared(known: _Known, secret_sha256: bytes) -> Caller:
     same = hmac.compare_digest(known.secret_sha256, secret_sha256)
     if known.caller is None or not same:
         raise unauthorized("the key is not valid")
+    wait_s = _buckets.take(known.caller.key.hex, time.monotonic())
+    if wait_s:
+        raise too_fast(wait_s)
     return known.caller

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
 from typing import Final
 
@@ -17,19 +18,21 @@ class Buckets:
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
+        self._lock = threading.Lock()
         self._level: OrderedDict[str, tuple[float, float]] = OrderedDict()  # key -> (tokens, as of)
 
     def take(self, key: str, now_s: float) -> int:
         """Takes one token at `now_s` (any monotonic clock). 0, or the whole seconds to wait for the next."""
-        tokens, since = self._level.get(key, (self._burst, now_s))
-        tokens = min(self._burst, tokens + (now_s - since) * self._rate)
-        wait_s = 0
-        if tokens >= 1:
-            tokens -= 1
-        else:
-            wait_s = max(1, math.ceil((1 - tokens) / self._rate))
-        self._level[key] = (tokens, now_s)
-        self._level.move_to_end(key)
-        if len(self._level) > _MAX_KEYS:
-            self._level.popitem(last=False)
-        return wait_s
+        with self._lock:
+            tokens, since = self._level.get(key, (self._burst, now_s))
+            tokens = min(self._burst, tokens + (now_s - since) * self._rate)
+            wait_s = 0
+            if tokens >= 1:
+                tokens -= 1
+            else:
+                wait_s = max(1, math.ceil((1 - tokens) / self._rate))
+            self._level[key] = (tokens, now_s)
+            self._level.move_to_end(key)
+            if len(self._level) > _MAX_KEYS:
+                self._level.popitem(last=False)
+            return wait_s
