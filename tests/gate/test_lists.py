@@ -11,8 +11,10 @@ from forbear.accounts.reads import account
 from forbear.core.codes import Verdict
 from forbear.core.errors import BadInput
 from forbear.core.instants import parse_day
+from forbear.core.keys import Secret
 from forbear.core.words import Channel, ConsentLevel, OptOutScope, Purpose
 from forbear.gate import consent, suppress
+from forbear.gate.opened import Gate
 from forbear.gate.opt_out import OptOut, opt_out
 from forbear.gate.redeem import Spent, redeem
 from forbear.ledger import reads
@@ -175,3 +177,17 @@ def test_personal_parts_stand_apart_behind_a_salted_hash(house: House) -> None:
     assert sha256(bytes(row[2]) + bytes(row[3])).digest() == bytes(row[0])
     assert "Ann" not in row[1]
     assert "Ann" in bytes(row[3]).decode()
+
+
+def test_what_was_recorded_under_an_older_secret_is_lifted_and_withdrawn(house: House) -> None:
+    suppress.place(house.conn, house.account, "pat@example.com", "asked by phone", by="ann", gate=house.gate)
+    given = consent.Given(
+        address="pat@example.com",
+        level=ConsentLevel.EXPRESS,
+        sellers=[seller(house)],
+        given_day=parse_day("2026-06-01"),
+    )
+    consent.give(house.conn, house.account, [given], gate=house.gate)
+    newer = Gate(house.gate.engine, house.gate.registries, (Secret(9, b"9" * 32), *house.gate.secrets))
+    assert consent.withdraw(house.conn, house.account, "Pat@example.com", gate=newer) == 1
+    assert suppress.lift(house.conn, house.account, "Pat@example.com", "a mistake", by="ann", gate=newer) == 1

@@ -13,7 +13,7 @@ from forbear.accounts import reads as account_reads
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, FOREVER, MISSING, rfc3339
-from forbear.core.keys import AddressKey
+from forbear.core.keys import AddressKey, Secret
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, mask
 from forbear.gate import imports
 from forbear.gate.claims import address_key
@@ -110,19 +110,19 @@ def withdraw(
     gate = gate or opened()
     known = sellers_of(conn, account)
     those = _named(list(sellers) or list(known), known, 0)
-    found = any_address_key(address, gate, 0)
+    found = every_address_key(address, gate)
     with conn.transaction():
         _check_key(conn, key, account)
-        writes.lock_people(conn, np.array([found.column], np.int64))
+        writes.lock_people(conn, np.array([one.column for one in found], np.int64))
         now = writes.now(conn)
         event = writes.append_event(
             *(conn, now, Kind.CONSENT_WITHDRAWN, known_by),
             account=account,
-            address=found,
+            address=found[0],
             payload={"sellers": [str(one) for one in those], "channels": [str(one) for one in channels]},
             personal={"address": address, "text": text},
         )
-        ended = writes.withdraw_consents(conn, now, found, those, mask(channels), event)
+        ended = sum(writes.withdraw_consents(conn, now, one, those, mask(channels), event) for one in found)
         writes.number_change(conn, event)
     return ended
 
@@ -133,8 +133,13 @@ def listed(
     """What the account recorded, newest first, a page at a time; of one address, if given."""
     if address is None:
         return reads.consents(conn, account, after=after, limit=limit)
-    found = any_address_key(address, opened(), 0)
-    return reads.consents(conn, account, addr=found.column, mac=found.mac or None, after=after, limit=limit)
+    keys = every_address_key(address, opened())
+    found = [
+        row
+        for one in keys
+        for row in reads.consents(conn, account, addr=one.column, mac=one.mac or None, after=after, limit=limit)
+    ]
+    return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
 
 
 def import_csv(
@@ -167,13 +172,23 @@ def sellers_of(conn: Connection, account: UUID) -> dict[str, UUID]:
 
 
 def any_address_key(text: str, gate: Gate, place: int) -> AddressKey:
-    """A number or an e-mail address, whichever it is. Raises `BadInput`."""
+    """The key of a number or an e-mail address, whichever it is. Raises `BadInput`."""
+    return _keys(text, gate.secrets[:1], f"[{place}].address")[0]
+
+
+def every_address_key(text: str, gate: Gate) -> list[AddressKey]:
+    """The newest key first, then those under older secrets: what was recorded under them is still there."""
+    return _keys(text, gate.secrets, "address")
+
+
+def _keys(text: str, secrets: Sequence[Secret], key: str) -> list[AddressKey]:
     channel = Channel.EMAIL if "@" in text else Channel.VOICE
-    address = address_key(channel, text.strip(), gate.secret)
-    if address is None:
+    found = [address_key(channel, text.strip(), secret) for secret in secrets]
+    good = [one for one in found if one is not None]
+    if not good:
         todo = "write a number in full (+ and country code) or an e-mail address"
-        raise BadInput("not an address", key=f"[{place}].address", todo=todo)
-    return address
+        raise BadInput("not an address", key=key, todo=todo)
+    return list(dict.fromkeys(good))
 
 
 def _named(names: Sequence[str], known: Mapping[str, UUID], place: int) -> list[UUID]:

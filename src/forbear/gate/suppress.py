@@ -13,7 +13,7 @@ from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.words import Channel, OptOutScope, mask
 from forbear.gate import imports
-from forbear.gate.consent import any_address_key, sellers_of
+from forbear.gate.consent import any_address_key, every_address_key, sellers_of
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
 from forbear.gate.opened import Gate, opened
@@ -83,20 +83,20 @@ def lift(
     if not by.strip():
         raise BadInput("nobody answers for it", key="by", todo="say who lifts it")
     scope, owner = _owner(conn, account, seller)
-    found = any_address_key(address, gate, 0)
+    found = every_address_key(address, gate)
     with conn.transaction():
         _check_key(conn, key, account)
-        writes.lock_people(conn, np.array([found.column], np.int64))
+        writes.lock_people(conn, np.array([one.column for one in found], np.int64))
         now = writes.now(conn)
         event = writes.append_event(
             *(conn, now, Kind.SUPPRESSION_LIFTED, KnownBy.OPERATOR),
             account=account,
             seller=owner if scope is Scope.SELLER else None,
-            address=found,
+            address=found[0],
             payload={"reason": reason, "by": by.strip()},
             personal={"address": address},
         )
-        lifted = writes.lift_suppressions(conn, event, now, found, scope, owner, event)
+        lifted = sum(writes.lift_suppressions(conn, event, now, one, scope, owner, event) for one in found)
         writes.number_change(conn, event)
     return lifted
 
@@ -108,10 +108,14 @@ def listed(
     sellers = list(sellers_of(conn, account).values())
     if address is None:
         return reads.suppressions(conn, account, sellers, after=after, limit=limit)
-    found = any_address_key(address, opened(), 0)
-    return reads.suppressions(
-        conn, account, sellers, addr=found.column, mac=found.mac or None, after=after, limit=limit
-    )
+    found = [
+        row
+        for one in every_address_key(address, opened())
+        for row in reads.suppressions(
+            conn, account, sellers, addr=one.column, mac=one.mac or None, after=after, limit=limit
+        )
+    ]
+    return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
 
 
 def import_csv(
