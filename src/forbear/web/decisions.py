@@ -140,6 +140,11 @@ def wrong(error: msgspec.ValidationError) -> Problem:
 
 
 def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
+    written: dict[int, str] = {}  # the contacts of a batch share most of their moments
+
+    def moment(at: int) -> str:
+        return written.get(at) or written.setdefault(at, rfc3339(at))
+
     answers = []
     for given in decided.answers:
         answer = Answer(
@@ -150,8 +155,8 @@ def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
             obligations=given.obligations,
         )
         if given.earliest is not None:
-            answer.earliest = rfc3339(given.earliest)
+            answer.earliest = moment(given.earliest)
         if given.permit is not None and given.expires_at is not None:
-            answer.permit = Permit(id=given.permit, expires_at=rfc3339(given.expires_at))
+            answer.permit = Permit(id=given.permit, expires_at=moment(given.expires_at))
         answers.append(answer)
     return DecisionAnswer(answers=answers, rulebook=decided.rulebook, at=rfc3339(decided.at), repeated=decided.repeated)
