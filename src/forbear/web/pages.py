@@ -32,7 +32,7 @@ class Store:
 class Registry:
     name: str
     whose: str
-    listed: int
+    listed: str
     edition: str
     age: str
 
@@ -98,7 +98,7 @@ def _registries() -> list[Registry]:
         Registry(
             manifest.registry,
             "every account" if manifest.scope == snapshots.ALL else "one account or seller",
-            manifest.n,
+            f"{manifest.n:,}",
             "" if manifest.edition_day is None else date_of(manifest.edition_day).isoformat(),
             _age(now - manifest.obtained_at),
         )
