@@ -41,10 +41,16 @@ def geographic() -> dict[int, str]:
         }
 
 
+def area_codes(n: int) -> list[int]:
+    """Those a registry of `n` numbers spreads over: as dense, whatever its size."""
+    every = sorted(geographic())
+    return every[:: max(1, 250_000_000 // n)]
+
+
 def listed(n: int) -> Iterator[Keys]:
     """`n` numbers, near enough, one area code at a time and sorted."""
     rng = np.random.default_rng(SEED)
-    codes = sorted(geographic())
+    codes = area_codes(n)
     share = rng.uniform(0.4, 1.6, len(codes))
     share *= n / (share.sum() * EXCHANGES * 10_000)
     for code, part in zip(codes, share, strict=True):
@@ -67,9 +73,8 @@ def registry(folder: Path, n: int) -> NumberSet:
     return made.listed
 
 
-def random_numbers(rng: np.random.Generator, n: int) -> Keys:
-    codes = np.array(sorted(geographic()), np.uint64)
-    picked = codes[rng.integers(0, codes.size, n)] * np.uint64(PER_AREA)
+def random_numbers(rng: np.random.Generator, n: int, codes: list[int]) -> Keys:
+    picked = np.array(codes, np.uint64)[rng.integers(0, len(codes), n)] * np.uint64(PER_AREA)
     return US + picked + rng.integers(2_000_000, PER_AREA, n, dtype=np.uint64)
 
 
@@ -78,7 +83,7 @@ def suppressed(folder: Path, n: int) -> NumberSet:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(SEED + 1)
-        numbers = np.unique(random_numbers(rng, n + n // 200 + 10))
+        numbers = np.unique(random_numbers(rng, n + n // 200 + 10, sorted(geographic())))
         return build(path, [rng.permutation(numbers)[:n]])
     return NumberSet(path)
 
@@ -89,25 +94,26 @@ def contacts(path: Path, n: int, on: NumberSet, barred: NumberSet) -> Path:
         return path
     rng = np.random.default_rng(SEED + n)
     states = geographic()
+    codes = sorted(on.areas() & states.keys())
     some_barred = next(barred.chunks())
     temp = path.with_suffix(".part")
     with temp.open("wb") as out:
         for start in range(0, n, 500_000):
             size = min(500_000, n - start)
-            frame = _rows(rng, start, size, on, some_barred, states)
+            frame = _rows(rng, start, size, on, some_barred, states, codes)
             frame.write_csv(out, include_header=start == 0)
     temp.replace(path)
     return path
 
 
 def _rows(
-    rng: np.random.Generator, start: int, n: int, on: NumberSet, barred: Keys, states: dict[int, str]
+    rng: np.random.Generator, start: int, n: int, on: NumberSet, barred: Keys, states: dict[int, str], codes: list[int]
 ) -> pl.DataFrame:
-    numbers = random_numbers(rng, n)
+    numbers = random_numbers(rng, n, sorted(states))
     wanted = int(n * HITS)
     hits: list[Keys] = []
     while sum(h.size for h in hits) < wanted:
-        tried = random_numbers(rng, 4_000_000)
+        tried = random_numbers(rng, max(50_000, wanted * 6), codes)
         hits.append(tried[on.contains(tried)])
     numbers[:wanted] = np.concatenate(hits)[:wanted]
     fewer = int(n * SUPPRESSED_HITS)

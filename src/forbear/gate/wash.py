@@ -542,6 +542,53 @@ class _Numbers:
         return found
 
 
+@lru_cache(maxsize=300)
+def _depth(country: str) -> int:
+    """How many leading characters of a postcode the frozen table looks at; 0: it has none of the country."""
+    return max((len(low) for low, _, _ in where._tables().postcodes.get(country, ())), default=0)
+
+
+class _Postcodes:
+    """Postcodes by number, one number for all with the same places. The tables behind it are frozen."""
+
+    def __init__(self) -> None:
+        self.texts: list[str | None] = [None]  # by number, one that stands for all
+        self.number = lru_cache(maxsize=1 << 17)(self._number)
+        self._numbers: dict[tuple[str, object], int] = {}
+        self._tables: dict[str, npt.NDArray[np.int32]] = {}
+        self._lock = threading.RLock()
+
+    def _number(self, home: str, text: str) -> int:
+        if _depth(home) == 0:
+            return 0  # no table: a postcode there says nothing
+        places = where.resolve_class(home, None, text, None)
+        with self._lock:
+            number = self._numbers.setdefault((home, places), len(self.texts))
+            if number == len(self.texts):
+                self.texts.append(text)
+        return number
+
+    def by_table(self, home: str, place: Ints) -> Ints:
+        """The numbers of all-digit postcodes; `place` is their digits behind `_OFFSET` of their length."""
+        with self._lock:
+            table = self._tables.get(home)
+            if table is None:
+                if len(self._tables) >= _HOMES:
+                    self._tables.clear()
+                table = self._tables[home] = np.full(_SIZE, -1, np.int32)
+            found = table.take(place)
+            while (found < 0).any():
+                one = int(place[np.argmin(found)])
+                length = next(k for k in reversed(_DIGITS) if one >= _OFFSET[k])
+                rest = max(0, length - _depth(home)) if length >= _FULL.get(home, 99) else 0
+                first = (one - _OFFSET[length]) // 10**rest * 10**rest
+                number = self.number(home, f"{first:0{length}d}")  # and of all with the same leading digits
+                table[_OFFSET[length] + first : _OFFSET[length] + first + 10**rest] = number
+                missing = np.flatnonzero(found < 0)
+                found[missing] = table.take(place[missing])
+        return found.astype(np.int64)
+
+
 class _Met:
     """The combinations of hints met so far, by number."""
 
@@ -554,6 +601,9 @@ class _Met:
         self.selector: list[int] = []  # by number of such a place
 
 
+_postcodes = _Postcodes()
+
+
 class _Places:
     """Rows to selectors: each distinct combination of hints is resolved once, however long the list."""
 
@@ -562,10 +612,6 @@ class _Places:
         self._lock = threading.RLock()
         self._selectors: list[Selector] = []
         self._index: dict[Selector, int] = {}
-        self._tables: dict[str, npt.NDArray[np.int32]] = {}
-        self._texts: list[str | None] = [None]  # by number: a postcode that stands for all with the same places
-        self._standing: dict[tuple[str, object], int] = {}
-        self._postcode = lru_cache(maxsize=1 << 17)(self._postcode_of)
         self._met = _Met()
 
     def selectors(
@@ -637,50 +683,14 @@ class _Places:
             if country:
                 mine = plain if home_of is None else plain & (home_of == number)
                 rows = slice(None) if mine.all() else np.flatnonzero(mine)
-                found[rows] = self._by_table(country, place[rows])
+                found[rows] = _postcodes.by_table(country, place[rows])
         odd = np.flatnonzero(~plain & (lengths > 0))
         if odd.size:
             whose = of_kind[code[odd]].tolist()
             for row, number, text in zip(odd.tolist(), whose, texts.gather(odd).to_list(), strict=True):
                 if homes[number]:
-                    found[row] = self._postcode(homes[number], text)
+                    found[row] = _postcodes.number(homes[number], text)
         return found
-
-    def _by_table(self, home: str, place: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        with self._lock:
-            table = self._tables.get(home)
-            if table is None:
-                if len(self._tables) >= _HOMES:
-                    self._tables.clear()
-                table = self._tables[home] = np.full(_SIZE, -1, np.int32)
-        found = table.take(place)
-        missing = found < 0
-        if missing.any():
-            for one in np.unique(place[missing]).tolist():
-                length = next(k for k in reversed(_DIGITS) if one >= _OFFSET[k])
-                table[one] = self._postcode(home, f"{one - _OFFSET[length]:0{length}d}")
-            found = table.take(place)
-        return found.astype(np.int64)
-
-    def _postcode_of(self, home: str, text: str) -> int:
-        depth = _depth(home)
-        if depth == 0:
-            return 0  # no table: a postcode there says nothing
-        if len(text) > depth and len(text) >= _FULL.get(home, 99):
-            return (
-                self._postcode(home, text[:depth].ljust(len(text), "0"))
-                if text[depth:].strip("0")
-                else (self._resolved(home, text))
-            )
-        return self._resolved(home, text)
-
-    def _resolved(self, home: str, text: str) -> int:
-        places = where.resolve_class(home, None, text, None)
-        with self._lock:
-            number = self._standing.setdefault((home, places), len(self._texts))
-            if number == len(self._texts):
-                self._texts.append(text)
-        return number
 
     @staticmethod
     def _home(kind: _Kind) -> str | None:
@@ -700,7 +710,7 @@ class _Places:
         asked = self._asked
         classes = (kind.prefix,) if kind.prefix != where.NO_EVIDENCE else ()
         selector = gather._selector(
-            (kind.country, kind.region, self._texts[postcode], kind.timezone, classes),
+            (kind.country, kind.region, _postcodes.texts[postcode], kind.timezone, classes),
             asked.channel,
             asked.purpose,
             asked.mode,
@@ -716,12 +726,6 @@ class _Places:
         if index == len(self._selectors):
             self._selectors.append(selector)
         return index
-
-
-@lru_cache(maxsize=300)
-def _depth(country: str) -> int:
-    """How many leading characters of a postcode the frozen table looks at; 0: it has none of the country."""
-    return max((len(low) for low, _, _ in where._tables().postcodes.get(country, ())), default=0)
 
 
 def _word(words: type[_W], text: str | None) -> _W | None:
