@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -454,9 +454,7 @@ def _attempts(conn: Connection, seller_number: int, now: int) -> Entries:
     return Entries(rows, rows["addr"].copy())
 
 
-def confirmed(hits: Hits, macs: Sequence[npt.NDArray[np.uint8]]) -> Hits:
-    """Only hits whose 128-bit mac agrees with one of the batch's (n, 16): 60 bits may collide."""
-    good = np.zeros(len(hits.row), np.bool_)
-    for mac in macs:
-        good |= (hits.entry["mac"] == np.ascontiguousarray(mac[hits.row]).view(">u8")).all(axis=1)
+def confirmed(hits: Hits, mac: npt.NDArray[np.uint8]) -> Hits:
+    """Only hits whose 128-bit mac is that of the batch's row, of shape (n, 16): 60 bits may collide."""
+    good = (hits.entry["mac"] == np.ascontiguousarray(mac[hits.row]).view(">u8")).all(axis=1)
     return Hits(hits.row[good], hits.entry[good])

@@ -96,8 +96,9 @@ class List:
             raise self.bad(f"is no whole Parquet file: {str(error).splitlines()[0]}") from None
 
     def _csv_columns(self) -> list[str]:
-        with self.opened() as file:
-            head = self._read(file, 1 << 20)
+        with self.path.open("rb") as raw:
+            file = gzip.GzipFile(fileobj=raw) if self.form.packed else raw
+            head = self._read(file, 1 << 20)  # type: ignore[arg-type]  # reads like a file
         for mark, what in ((b"\xff\xfe", "is UTF-16"), (b"\xfe\xff", "is UTF-16"), (b"\xef\xbb\xbf", "")):
             if head.startswith(mark):
                 if what:
@@ -112,10 +113,6 @@ class List:
         except (csv.Error, ValueError) as error:
             raise self.bad(f"the column names cannot be read: {error}", 1) from None
         return [name.strip() for name in names]
-
-    def opened(self) -> IO[bytes]:
-        raw = self.path.open("rb")
-        return gzip.GzipFile(fileobj=raw) if self.form.packed else raw  # type: ignore[return-value]
 
     def _read(self, file: IO[bytes], size: int) -> bytes:
         try:

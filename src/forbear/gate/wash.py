@@ -311,8 +311,8 @@ class Washer:
 
     def _find(self, among: known.Layered | known.Entries, address: _Address) -> Hits:
         found = [among.find(column) for column in address.keys]
-        if address.macs:
-            found = [known.confirmed(hits, [mac]) for hits, mac in zip(found, address.macs, strict=True)]
+        if address.macs and not isinstance(among, known.Entries):  # attempts have no mac, to the gate neither
+            found = [known.confirmed(hits, mac) for hits, mac in zip(found, address.macs, strict=True)]
         if len(found) == 1:
             return found[0]
         row = np.concatenate([hits.row for hits in found])
