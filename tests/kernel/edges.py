@@ -35,9 +35,11 @@ from forbear.rulebook.model import (
     NEVER,
     CapCondition,
     Condition,
+    ConfirmationCondition,
     ConsentCondition,
     FreshCondition,
     ListedCondition,
+    OptOutCondition,
     RelationshipCondition,
     Rule,
     Rulebook,
@@ -71,6 +73,7 @@ _DAYS_OF_NOTE = [
     date(2027, 2, 28),
     date(2026, 8, 31),
 ]
+_MONTH_ENDS = [date(2027, 2, 28), date(2026, 4, 30), date(2026, 6, 30), date(2026, 11, 30), date(2028, 2, 29)]
 
 
 class Edges:
@@ -80,16 +83,14 @@ class Edges:
         self.rng = random.Random(seed)
         self.rulebook = rulebook
         self.rules = rulebook.rules  # those a case is made for; its facts lie on the edges of all
-        conditions: list[Condition] = []
         self.days: list[date] = list(_DAYS_OF_NOTE)
         for rule in rulebook.rules:
             for value in rule.values:
-                conditions += [c for part in (*value.any_of, *value.unless) for c in part]
-                conditions += [c for c in (value.cap, value.listed, value.fresh) if c is not None]
                 self.days += [date_of(day) for day in (value.from_day, value.to_day) if day not in (ALWAYS, NEVER)]
         for calendar in rulebook.calendars.values():
             self.days += [date_of(h.day) for h in calendar.days if h.day > calendar.through_day - 1500]
             self.days.append(date_of(calendar.through_day))
+        conditions = [condition for rule in rulebook.rules for condition in conditions_of(rule)]
         self.caps = [c for c in conditions if isinstance(c, CapCondition)]
         self.consents = [c for c in conditions if isinstance(c, ConsentCondition)]
         self.dealings = [c for c in conditions if isinstance(c, RelationshipCondition)]
@@ -130,6 +131,7 @@ class Edges:
 
     def facts(self, number: int = 0) -> dict[str, Any]:
         rule = self.pick(self.rules)
+        about = {type(condition) for condition in conditions_of(rule)}
         recipient = self.recipient(rule)
         contact = self.contact(rule, recipient)
         facts: dict[str, Any] = {"id": str(number), "contact": contact, "recipient": recipient}
@@ -158,18 +160,33 @@ class Edges:
         facts["now"] = now
         today = self.pick([now.astimezone(ZoneInfo(zone)).date() for zone in (zones[0], zones[-1], self.pick(zones))])
         if self.chance(0.9):
-            facts["consents"] = [self.consent(now, today, contact) for _ in range(self.pick([0, 0, 1, 1, 2, 3]))]
+            facts["consents"] = [self.consent(rule, now, today, contact) for _ in range(self.pick([0, 0, 1, 1, 2, 3]))]
         if self.chance(0.9):
-            facts["relationships"] = [self.dealing(today) for _ in range(self.pick([0, 0, 1, 2]))]
+            facts["relationships"] = [self.dealing(rule, today) for _ in range(self.pick([0, 0, 1, 2]))]
         facts["registries"] = {name: self.answer(name, now, today) for name in self.listed if self.chance(0.9)}
-        if self.chance(0.92):
-            facts["opt_outs"] = [self.opt_out(now, contact) for _ in range(self.pick([0, 0, 0, 0, 0, 1, 2]))]
-            if facts["opt_outs"] and facts.get("consents") and self.chance(0.5):
-                self.meet(facts["opt_outs"][0], facts["consents"][0], zones)
+        told = about & {OptOutCondition, ConfirmationCondition}
+        if told or self.chance(0.92):
+            often = [1, 1, 1, 2] if told else [0, 0, 0, 0, 0, 1, 2]
+            facts["opt_outs"] = [self.opt_out(rule, now, contact) for _ in range(self.pick(often))]
+            if facts["opt_outs"] and self.chance(0.6):
+                facts["consents"] = [self.meeting(facts["opt_outs"][0], zones, contact), *facts.get("consents", [])]
+        if ConsentCondition in about and self.chance(0.3):  # good in all but when it was given, or until when
+            good = self.good_consent(rule, contact)
+            days = [c.at_most_days for c in conditions_of(rule) if isinstance(c, ConsentCondition) and c.at_most_days]
+            ages = [timedelta(0), *(timedelta(days=span) for span in days)]
+            good["given"] = self.pick(
+                [self.day_near(today - self.pick(ages)), self.near(now), self.months_ago(rule, today)]
+            )
+            good["until"] = self.pick(
+                [None, None, None, "indefinite", self.day_near(today), today + timedelta(days=500)]
+            )
+            facts["consents"] = [good, *self.pick([facts.get("consents", []), []])]
         history: dict[str, Any] = {}
         if self.chance(0.92):
-            history["attempts"] = self.attempts(now, today, contact)
-        if self.chance(0.7):
+            history["attempts"] = self.attempts(rule, now, today, contact)
+            if any(isinstance(c, ConsentCondition) and c.after_refusal for c in conditions_of(rule)):
+                history["attempts"].append(self.refusal(facts.get("consents") or [{"given": today}]))
+        if told or self.chance(0.7):
             history["confirmations_sent"] = self.pick([0, 0, 1, 2])
         facts["history"] = history
         if self.chance(0.6):
@@ -247,7 +264,12 @@ class Edges:
 
     def now(self, rule: Rule, zone: str) -> datetime:
         """Beside the edge of a window, a midnight, a change of the clock, on a day on which a text may change."""
-        if self.chance(0.5):
+        own = [date_of(day) for v in rule.values for day in (v.from_day, v.to_day) if day not in (ALWAYS, NEVER)]
+        if own and self.chance(0.4):
+            day = self.day_near(self.pick(own))
+        elif self.chance(0.4 if months_of(rule) else 0.05):
+            day = self.day_near(self.pick(_MONTH_ENDS))
+        elif self.chance(0.5):
             day = date(2026, 1, 1) + timedelta(days=self.rng.randrange(700))
         else:
             day = self.day_near(self.pick(self.days))
@@ -265,21 +287,20 @@ class Edges:
             moment = self.near(datetime.combine(day, time(self.rng.randrange(24)), tzinfo=UTC))
         return moment
 
-    def consent(self, now: datetime, today: date, contact: dict[str, Any]) -> dict[str, Any]:
-        rule = self.pick(self.consents) if self.consents else ConsentCondition(levels=1)
-        months = [m for c in self.consents for m in (c.lapses_months, c.at_most_months) if m is not None] or [6]
+    def consent(self, rule: Rule, now: datetime, today: date, contact: dict[str, Any]) -> dict[str, Any]:
+        asked = self.pick(self.consents) if self.consents else ConsentCondition(levels=1)
         days = [c.at_most_days for c in self.consents if c.at_most_days is not None] or [90]
         ages = [timedelta(0), timedelta(days=self.pick(days)), timedelta(days=30), timedelta(days=400)]
         given: Any = self.day_near(today - self.pick(ages))
         if self.chance(0.4):
-            given = self.day_near(_back(today, self.pick(months)))
-        elif rule.given_from is not None and self.chance(0.5):
-            given = self.day_near(date_of(rule.given_from))
+            given = self.months_ago(rule, today)
+        elif asked.given_from is not None and self.chance(0.5):
+            given = self.day_near(date_of(asked.given_from))
         if self.chance(0.3):
             given = self.near(datetime.combine(given, now.time(), tzinfo=UTC))
         until: Any = self.pick([None, None, None, "indefinite", self.day_near(today), today + timedelta(days=60)])
         found: dict[str, Any] = {
-            "level": self.some(ConsentLevel, rule.levels),
+            "level": self.some(ConsentLevel, asked.levels),
             "given": given,
             "until": until,
             "channels": [contact["channel"]] if self.chance(0.9) else ["voice"],
@@ -295,14 +316,35 @@ class Edges:
             found["withdrawn"] = self.near(now)
         return found
 
-    def dealing(self, today: date) -> dict[str, Any]:
-        rule = self.pick(self.dealings) if self.dealings else RelationshipCondition(kinds=1)
-        days = [c.days for c in self.dealings if c.days is not None] or [90]
-        months = [c.months for c in self.dealings if c.months is not None] or [18]
-        on = self.pick([today - timedelta(days=self.pick(days)), _back(today, self.pick(months)), today])
+    def months_ago(self, rule: Rule, today: date) -> date:
+        """A day whose period of so many months ends today, or a day off; also where the month is too short for it."""
+        months = months_of(rule) or [month for other in self.rules for month in months_of(other)] or [6]
+        day = _back(today, self.pick(months))
+        if self.chance(0.6 if (today + timedelta(days=1)).day == 1 else 0.2):
+            return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+        return self.day_near(day)
+
+    def good_consent(self, rule: Rule, contact: dict[str, Any]) -> dict[str, Any]:
+        asked = [c for c in conditions_of(rule) if isinstance(c, ConsentCondition)] or [ConsentCondition(levels=-1)]
+        levels = self.pick(asked).levels
         return {
-            "kind": self.some(RelationshipKind, rule.kinds) if self.chance(0.95) else None,
-            "on": self.day_near(on) if self.chance(0.9) else None,
+            "level": self.pick([level for level in ConsentLevel if level.bit & levels]),
+            "channels": [contact["channel"]],
+            "purposes": [contact["purpose"], "marketing"],
+            "covers": list(ConsentCover),
+            "evidence": True,
+            "names_seller": True,
+        }
+
+    def dealing(self, rule: Rule, today: date) -> dict[str, Any]:
+        asked = self.pick(self.dealings) if self.dealings else RelationshipCondition(kinds=1)
+        days = [c.days for c in self.dealings if c.days is not None] or [90]
+        on = self.pick([self.day_near(today - timedelta(days=self.pick(days))), self.day_near(today)])
+        if self.chance(0.4):
+            on = self.months_ago(rule, today)
+        return {
+            "kind": self.some(RelationshipKind, asked.kinds) if self.chance(0.95) else None,
+            "on": on if self.chance(0.9) else None,
             "ongoing": self.yes_no(0.5, 0.2),
             "related": self.yes_no(0.6, 0.2),
         }
@@ -327,28 +369,41 @@ class Edges:
             return {"answer": self.pick(["yes", "no", "no_data"]), "checked": checked}
         return {"listed": self.yes_no(0.3), "since": since, "checked": checked, "edition": edition}
 
-    def opt_out(self, now: datetime, contact: dict[str, Any]) -> dict[str, Any]:
+    def opt_out(self, rule: Rule, now: datetime, contact: dict[str, Any]) -> dict[str, Any]:
+        asked = [c for c in conditions_of(rule) if isinstance(c, OptOutCondition)]
+        scopes = asked[0].scopes if asked else 0
         ago = self.pick([timedelta(minutes=5), timedelta(days=1), timedelta(days=40)])
         return {
             "at": self.near(now - ago) if self.chance(0.9) else self.pick([None, self.near(now)]),
-            "scope": self.pick(list(OptOutScope)) if self.chance(0.95) else None,
+            "scope": self.some(OptOutScope, scopes) if self.chance(0.95) else None,
             "channel": self.pick([contact["channel"], *Channel, None]),
             "campaign": self.pick(["one", "two", None]),
         }
 
-    def meet(self, said: dict[str, Any], consent: dict[str, Any], zones: list[str]) -> None:
-        """Put the consent beside the opt-out it may lift."""
-        if said["at"] is None:
-            return
-        if self.chance(0.5):
-            consent["given"] = self.near(said["at"])
-        else:
-            consent["given"] = self.day_near(said["at"].astimezone(ZoneInfo(self.pick(zones))).date())
+    def meeting(self, said: dict[str, Any], zones: list[str], contact: dict[str, Any]) -> dict[str, Any]:
+        """A consent beside the opt-out it may lift."""
+        at = said["at"] or datetime(2026, 11, 1, tzinfo=UTC)
+        day = at.astimezone(ZoneInfo(self.pick(zones))).date()
+        return {
+            "level": self.pick(["express", "express_written", "express_written", "inferred"]),
+            "given": self.pick([at, self.near(at), self.day_near(day)]),
+            "channels": [contact["channel"]],
+            "purposes": self.pick([[contact["purpose"], "marketing"]] * 4 + [[contact["purpose"]]]),
+            "evidence": self.yes_no(0.9, 0.05),
+        }
 
-    def attempts(self, now: datetime, today: date, contact: dict[str, Any]) -> list[dict[str, Any]]:
-        if not self.caps or self.chance(0.25):
+    def refusal(self, consents: list[dict[str, Any]]) -> dict[str, Any]:
+        """An attempt the person refused, beside one of the consents."""
+        given = consents[0]["given"]
+        if isinstance(given, datetime):
+            return {"at": self.near(given), "refused": self.yes_no(0.9)}
+        return {"on": self.day_near(given or date(2026, 11, 1)), "refused": self.yes_no(0.9), "answered": True}
+
+    def attempts(self, rule: Rule, now: datetime, today: date, contact: dict[str, Any]) -> list[dict[str, Any]]:
+        own = [c for c in conditions_of(rule) if isinstance(c, CapCondition)]
+        if not self.caps or (not own and self.chance(0.25)):
             return []
-        cap = self.pick(self.caps)
+        cap = self.pick(own or self.caps)
         found = []
         for _ in range(max(0, cap.attempts + self.pick([-1, 0, 0, 1, 2]))):
             attempt: dict[str, Any] = {}
@@ -356,12 +411,13 @@ class Edges:
                 edge = now - timedelta(hours=cap.hours)
                 within = now - timedelta(minutes=self.rng.randrange(1, cap.hours * 60))
                 attempt["at"] = self.near(edge) if self.chance(0.4) else within
-            elif self.chance(0.5):
-                attempt["on"] = self.day_near(
-                    today - timedelta(days=self.pick([cap.days or 1, (cap.days or 1) - 1, 0]))
-                )
             else:
-                attempt["at"] = self.near(now - timedelta(days=self.pick([cap.days or 1, (cap.days or 1) - 1, 0])))
+                days = cap.days or (cap.hours or 24) // 24
+                ago = timedelta(days=self.pick([days, days - 1, 0, 0]))
+                if self.chance(0.5):
+                    attempt["on"] = self.day_near(today - ago)
+                else:
+                    attempt["at"] = self.near(now - ago)
             for event in ("answered", "conversation", "abandoned", "refused"):
                 attempt[event] = self.yes_no(0.7 if event in cap.only else 0.2, 0.15)
             for key in ("subject", "debt"):
@@ -372,6 +428,24 @@ class Edges:
                 attempt["mode"] = self.some(Mode, cap.modes)
             found.append(attempt)
         return found
+
+
+def conditions_of(rule: Rule) -> list[Condition]:
+    found: list[Condition] = []
+    for value in rule.values:
+        found += [c for alternative in (*value.any_of, *value.unless) for c in alternative]
+        found += [c for c in (value.cap, value.listed, value.fresh) if c is not None]
+    return found
+
+
+def months_of(rule: Rule) -> list[int]:
+    found: list[int | None] = []
+    for condition in conditions_of(rule):
+        if isinstance(condition, ConsentCondition):
+            found += [condition.lapses_months, condition.at_most_months]
+        elif isinstance(condition, RelationshipCondition):
+            found.append(condition.months)
+    return [months for months in found if months is not None]
 
 
 def _back(day: date, months: int) -> date:

@@ -18,7 +18,7 @@ seen = 2026-11-21
 """
 
 
-def _rule(rule_id: str, check: str, values: str, on_fail: str = "", top: str = "") -> tuple[str, bytes]:
+def rule_file(rule_id: str, check: str, values: str, on_fail: str = "", top: str = "") -> tuple[str, bytes]:
     if not on_fail and check in ("within_hours", "max_attempts", "wait_after"):
         on_fail = "NOT_NOW"
     stated = f'on_fail = "{on_fail}"\n' if on_fail else ""
@@ -29,7 +29,7 @@ def _rule(rule_id: str, check: str, values: str, on_fail: str = "", top: str = "
 
 _RULES = (
     # windows
-    _rule(
+    rule_file(
         "us.hours",
         "within_hours",
         """
@@ -42,13 +42,13 @@ _RULES = (
         top='applies = { places = ["US-FL", "US-TX"], purpose = ["marketing"] }\n'
         'unless = [{ consent = ["any_express"], covers = ["out_of_hours"], evidence = true }]',
     ),
-    _rule(
+    rule_file(
         "us.night",
         "within_hours",
         'hours = { every_day = ["00:00-01:30", "02:30-03:30", "06:00-24:00"] }',
         top='applies = { places = ["US"], channel = ["voice", "sms"] }',
     ),
-    _rule(
+    rule_file(
         "fr.hours",
         "within_hours",
         """
@@ -58,7 +58,7 @@ _RULES = (
         """,
         top='applies = { places = ["FR"], channel = ["voice"] }\nexempt = [{ purpose = ["debt_collection"] }]',
     ),
-    _rule(
+    rule_file(
         "au.hours",
         "within_hours",
         """
@@ -76,32 +76,32 @@ _RULES = (
         """,
         top='applies = { places = ["AU", "US-HI"], mode = ["live", "predictive"] }',
     ),
-    _rule(
+    rule_file(
         "us.new_hours",
         "within_hours",
         'from = 2026-11-24\nhours = { every_day = ["00:00-24:00"] }',
         top='applies = { places = ["US-HI", "US-TX", "US-FL"] }',
     ),
-    _rule(
+    rule_file(
         "us.alert",
         "within_hours",
         'hours = { every_day = ["12:00-15:00"] }',
         top='applies = { places = ["US", "AU"], alert = true }',
     ),
     # caps and waits
-    _rule(
+    rule_file(
         "us.cap_hours",
         "max_attempts",
         'attempts = 3\nhours = 24\nsame = "subject"\nchannels = ["voice", "sms"]',
         top='applies = { places = ["US"] }\nunless = [{ recipient = ["business"] }, { flag = "gave_number" }]',
     ),
-    _rule(
+    rule_file(
         "us.cap_days",
         "max_attempts",
         'attempts = 2\ndays = 7\nsame = "debt"\nonly = ["answered", "abandoned"]\npurposes = ["debt_collection"]',
     ),
-    _rule("fr.cap", "max_attempts", "attempts = 4\ndays = 30\nmodes = ['live']", top='applies = { places = ["FR"] }'),
-    _rule(
+    rule_file("fr.cap", "max_attempts", "attempts = 4\ndays = 30\nmodes = ['live']", top='applies = { places = ["FR"] }'),
+    rule_file(
         "us.wait",
         "wait_after",
         """
@@ -116,7 +116,7 @@ _RULES = (
         top='applies = { sender = ["company", "charity"] }',
     ),
     # lists
-    _rule(
+    rule_file(
         "us.list",
         "not_listed",
         """
@@ -132,16 +132,16 @@ _RULES = (
         on_fail="UNKNOWN",
         top='applies = { places = ["US"], purpose = ["marketing"], recipient = ["consumer", "sole_trader"] }',
     ),
-    _rule(
+    rule_file(
         "us.state_list",
         "not_listed",
         'registry = "us.state"\neditions = ["01-01", "04-01", "07-01", "11-24"]',
         on_fail="FORBIDDEN",
         top='applies = { places = ["US-TX", "US-AZ"], channel = ["voice"] }',
     ),
-    _rule("au.list", "not_listed", 'registry = "au.dncr"\nfresh_days = 30', on_fail="UNKNOWN", top='applies = { places = ["AU"] }'),
+    rule_file("au.list", "not_listed", 'registry = "au.dncr"\nfresh_days = 30', on_fail="UNKNOWN", top='applies = { places = ["AU"] }'),
     # consent in every form
-    _rule(
+    rule_file(
         "us.consent",
         "requires",
         """
@@ -153,7 +153,7 @@ _RULES = (
         on_fail="UNKNOWN",
         top='applies = { mode = ["prerecorded", "ai_voice"] }',
     ),
-    _rule(
+    rule_file(
         "au.consent",
         "requires",
         """
@@ -165,7 +165,7 @@ _RULES = (
         on_fail="UNKNOWN",
         top='applies = { channel = ["email", "sms"] }',
     ),
-    _rule(
+    rule_file(
         "fr.dealing",
         "requires",
         """
@@ -179,20 +179,20 @@ _RULES = (
         top='applies = { places = ["FR", "GB"] }',
     ),
     # the person's word
-    _rule(
+    rule_file(
         "house.opt_out",
         "requires",
         'any_of = [{ no_opt_out = ["all", "marketing"], joined = [["voice", "sms"]], lifted_by = ["any_express"] }]',
         on_fail="FORBIDDEN",
         top='applies = { purpose = ["marketing", "research"] }',
     ),
-    _rule(
+    rule_file(
         "house.campaign",
         "requires",
         'any_of = [{ no_opt_out = ["campaign", "direct_marketing_objection"] }]',
         on_fail="FORBIDDEN",
     ),
-    _rule(
+    rule_file(
         "house.confirm",
         "requires",
         "any_of = [{ confirmation_within_minutes = 5, at_most = 1 }]",
@@ -200,27 +200,27 @@ _RULES = (
         top='applies = { purpose = ["optout_confirmation"] }',
     ),
     # the message, the caller, the sender
-    _rule(
+    rule_file(
         "us.caller",
         "requires",
         'any_of = [{ caller_prefix = ["+1", "+61"], caller_kind = ["email"] }, { flag = "sender_id_registered" }]',
         on_fail="FORBIDDEN",
     ),
-    _rule(
+    rule_file(
         "au.caller",
         "requires",
         'any_of = [{ caller_kind = ["alphanumeric"], not = true }]',
         on_fail="FORBIDDEN",
         top='applies = { sender_country = ["AU", "US"] }',
     ),
-    _rule(
+    rule_file(
         "us.abandoned",
         "requires",
         "any_of = [{ abandoned_percent = 3, window_days = 30 }, { mode = ['live'] }, { flag = 'live_agent_guaranteed' }]",
         on_fail="FORBIDDEN",
         top='applies = { channel = ["voice"] }',
     ),
-    _rule(
+    rule_file(
         "us.selected",
         "requires",
         'any_of = [{ mode = ["live"], recipient = ["business"] }, { sector = ["energy_supply"], sender = ["company"] }, '
@@ -228,14 +228,14 @@ _RULES = (
         on_fail="FORBIDDEN",
         top='applies = { purpose = ["research", "fundraising"] }',
     ),
-    _rule(
+    rule_file(
         "fr.sector",
         "forbidden",
         'unless = [{ answered_no = "us.reassigned" }, { fresh = "us.reassigned", fresh_days = 10 }]',
         on_fail="FORBIDDEN",
         top='applies = { sector = ["home_energy_renovation"] }',
     ),
-    _rule(
+    rule_file(
         "us.content",
         "requires",
         'any_of = [{ all = [{ flag = "identifies_sender" }, { flag = "opt_out_requires_login", is = false }] }]',
@@ -244,15 +244,15 @@ _RULES = (
         ' { places = ["US-AZ"], sender = ["government"] }, { alert = true, channel = ["sms"] },'
         ' { sector = ["energy_supply"], line_type = ["mobile"], sender_country = ["AU"] }]',
     ),
-    _rule(
+    rule_file(
         "house.policy",
         "forbidden",
         "unless = [{ flag = 'subject_accurate' }]",
         on_fail="FORBIDDEN",
         top="applies = { policy = { it_code_of_conduct = false }, line_type = ['mobile'] }",
     ),
-    _rule("us.shadow", "forbidden", "from = 2020-01-01", on_fail="FORBIDDEN", top='state = "shadow"'),
-    _rule(
+    rule_file("us.shadow", "forbidden", "from = 2020-01-01", on_fail="FORBIDDEN", top='state = "shadow"'),
+    rule_file(
         "us.owes",
         "owes",
         """
@@ -264,7 +264,7 @@ _RULES = (
         """,
         top='applies = { channel = ["voice"], places = ["US", "AU-QLD"] }\nexempt = [{ sender = ["government"] }]',
     ),
-    _rule("fr.short", "forbidden", "from = 2026-11-24\nto = 2026-11-24", on_fail="FORBIDDEN", top="applies = { places = ['FR'] }"),
+    rule_file("fr.short", "forbidden", "from = 2026-11-24\nto = 2026-11-24", on_fail="FORBIDDEN", top="applies = { places = ['FR'] }"),
 )  # fmt: skip
 
 _CALENDARS = {
