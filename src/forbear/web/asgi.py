@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from forbear.core.errors import BadInput
 from forbear.web import decisions
 from forbear.web.edge import problem_of
 from forbear.web.limits import MAX_BODY
@@ -49,6 +50,11 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                try:
+                    await asyncio.to_thread(self._decisions.warm)
+                except BadInput as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
                 self._decisions.start(asyncio.get_running_loop())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":

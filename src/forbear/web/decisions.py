@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ _AT_ONCE: Final = 2_000  # contacts in one transaction, unless one request alone
 _WHERE: Final = re.compile(r" - at `\$\.?(.*)`$")
 _KEY: Final = re.compile(r"field `([^`]*)`")
 _parse: Final = msgspec.json.Decoder(DecisionRequest).decode
+_moment: Final = lru_cache(maxsize=4096)(rfc3339)  # the contacts of a batch share most of their moments
 _write: Final = msgspec.json.Encoder().encode
 
 
@@ -77,6 +79,12 @@ class Door:
             most_at_once=int(os.environ.get("FORBEAR_BATCH_CONTACTS", _AT_ONCE)),
             most_waiting=MAX_WAITING,
         )
+
+    def warm(self) -> None:
+        """Loads rules and registries before the first request. Raises `BadInput` where they do not load."""
+        from forbear.gate.opened import opened
+
+        opened()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._batcher.start(loop)
@@ -140,11 +148,6 @@ def wrong(error: msgspec.ValidationError) -> Problem:
 
 
 def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
-    written: dict[int, str] = {}  # the contacts of a batch share most of their moments
-
-    def moment(at: int) -> str:
-        return written.get(at) or written.setdefault(at, rfc3339(at))
-
     answers = []
     for given in decided.answers:
         answer = Answer(
@@ -155,8 +158,8 @@ def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
             obligations=given.obligations,
         )
         if given.earliest is not None:
-            answer.earliest = moment(given.earliest)
+            answer.earliest = _moment(given.earliest)
         if given.permit is not None and given.expires_at is not None:
-            answer.permit = Permit(id=given.permit, expires_at=moment(given.expires_at))
+            answer.permit = Permit(id=given.permit, expires_at=_moment(given.expires_at))
         answers.append(answer)
-    return DecisionAnswer(answers=answers, rulebook=decided.rulebook, at=rfc3339(decided.at), repeated=decided.repeated)
+    return DecisionAnswer(answers=answers, rulebook=decided.rulebook, at=_moment(decided.at), repeated=decided.repeated)
