@@ -366,15 +366,20 @@ def _day_ends(column: Column, attempts: Attempts) -> Moments:
 def _releases(column: Column, condition: CapCondition, row: Rows, leaves: Ints, held: Ints, reached: Truth) -> Moments:
     """By row: the moment enough attempts have left the window for one more."""
     releases = np.full(column.facts.n, MISSING, np.int64)
-    order = np.lexsort((leaves, row))
-    row, leaves = row[order], leaves[order]
-    first = np.searchsorted(row, np.arange(column.facts.n))
-    for index in np.flatnonzero(reached):
-        leaving = int(leaves[first[index] + int(held[index]) - condition.attempts])
-        if condition.hours is None:
-            profile = column.profiles[column.profile[index]]
-            leaving = max(zone.start_of_day(leaving) for zone in profile.pieces)
-        releases[index] = leaving
+    rows = np.flatnonzero(reached)
+    theirs = reached[row]
+    row, leaves = row[theirs], leaves[theirs]
+    leaves = leaves[np.lexsort((leaves, row))]
+    first = np.cumsum(held[rows]) - held[rows]  # where each row's entries begin
+    leaving = leaves[first + held[rows] - condition.attempts]
+    if condition.hours is None:
+        owner = column.profile[rows]
+        starts = {
+            (who, day): max(zone.start_of_day(day) for zone in column.profiles[who].pieces)
+            for who, day in set(zip(owner.tolist(), leaving.tolist(), strict=True))
+        }
+        leaving = np.array([starts[pair] for pair in zip(owner.tolist(), leaving.tolist(), strict=True)], np.int64)
+    releases[rows] = leaving
     return releases
 
 

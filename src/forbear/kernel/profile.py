@@ -10,6 +10,7 @@ atoms with a few integer operations and remembers it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -138,12 +139,12 @@ class Profile:
     end: int
     elements: tuple[Element, ...]
     plans: tuple[Plan, ...]
-    starts: Ints  # of the plans
+    starts: list[int]  # of the plans
     unions: dict[int, Spans] = field(default_factory=dict)
     slots: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
 
     def plan(self, at: int) -> int:
-        return max(int(np.searchsorted(self.starts, at, side="right")) - 1, 0)
+        return max(bisect_right(self.starts, at) - 1, 0)
 
     def slot(self, at: int) -> tuple[int, int, int, int]:
         """(plan, closed windows as bits, earliest local day, latest local day) at a moment."""
@@ -153,7 +154,7 @@ class Profile:
             for index, element in enumerate(self.elements):
                 if element.closed.holds(at):
                     closed |= 1 << index
-            days = [(at + int(zone.offset(at))) // DAY for zone in self.pieces]
+            days = [(at + zone.offset_at(at)) // DAY for zone in self.pieces]
             known = (self.plan(at), closed, min(days), max(days))
             if len(self.slots) > 64:
                 self.slots.clear()
@@ -249,7 +250,7 @@ class Compiler:
         static = self._coverage(selector, purposes)
         plans = []
         for begin, finish in pairwise(edges):
-            days = [(begin + int(zone.offset(begin))) // DAY for zone in zones]
+            days = [(begin + zone.offset_at(begin)) // DAY for zone in zones]
             plans.append(self._plan(begin, finish, days, found, present, elements, static, selector))
         return Profile(
             zone_names,
@@ -258,7 +259,7 @@ class Compiler:
             end,
             tuple(elements),
             tuple(plans),
-            np.array([plan.start for plan in plans], dtype=np.int64),
+            [plan.start for plan in plans],
         )
 
     # which rules

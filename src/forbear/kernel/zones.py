@@ -7,7 +7,7 @@ clock changes included. tzdata names and fixed offsets (`-06:00`) are both zones
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -59,15 +59,20 @@ def _changes(name: str, year: int) -> tuple[tuple[int, int], ...]:
     return tuple(changes)
 
 
-@dataclass(frozen=True, slots=True)
 class Pieces:
     """A zone between two moments: from `starts[i]` (the last ends at `end`) its offset is `offsets[i]` us."""
 
-    starts: Ints
-    offsets: Ints
-    end: int
+    __slots__ = ("_offsets", "_starts", "end", "offsets", "starts")
 
-    def offset(self, at: Moments | int) -> Ints:
+    def __init__(self, starts: Ints, offsets: Ints, end: int) -> None:
+        self.starts, self.offsets, self.end = starts, offsets, end
+        self._starts, self._offsets = starts.tolist(), offsets.tolist()
+
+    def offset_at(self, at: int) -> int:
+        found: int = self._offsets[max(bisect_right(self._starts, at) - 1, 0)]
+        return found
+
+    def offset(self, at: Moments) -> Ints:
         index = np.searchsorted(self.starts, at, side="right") - 1
         return self.offsets[np.maximum(index, 0)]
 
@@ -76,9 +81,9 @@ class Pieces:
 
     def start_of_day(self, day: int) -> int:
         """The first moment whose local date is `day` or later."""
-        for index, (start, offset) in enumerate(zip(self.starts, self.offsets, strict=True)):
-            until = self.starts[index + 1] if index + 1 < len(self.starts) else self.end
-            moment = max(int(start), day * DAY - int(offset))
+        for index, (start, offset) in enumerate(zip(self._starts, self._offsets, strict=True)):
+            until = self._starts[index + 1] if index + 1 < len(self._starts) else self.end
+            moment: int = max(start, day * DAY - offset)
             if moment < until:
                 return moment
         return self.end
@@ -97,28 +102,38 @@ def pieces(name: str, first_year: int, last_year: int) -> Pieces:
     return Pieces(table[:, 0].copy(), table[:, 1].copy(), end)
 
 
-@dataclass(frozen=True, slots=True)
 class Spans:
     """A set of moments as disjoint, sorted, half-open [start, end)."""
 
-    starts: Ints
-    ends: Ints
+    __slots__ = ("_ends", "_starts", "ends", "starts")
+
+    def __init__(self, starts: Ints, ends: Ints) -> None:
+        self.starts, self.ends = starts, ends
+        self._starts: list[int] | None = None  # one moment is found faster in a list than in an array
+        self._ends: list[int] = []
+
+    def _lists(self) -> tuple[list[int], list[int]]:
+        if self._starts is None:
+            self._ends = self.ends.tolist()
+            self._starts = self.starts.tolist()
+        return self._starts, self._ends
 
     def holds(self, at: int) -> bool:
-        index = int(np.searchsorted(self.starts, at, side="right")) - 1
-        return index >= 0 and at < int(self.ends[index])
+        return self.leaves(at) != at
 
     def leaves(self, at: int) -> int:
         """The first moment at or after `at` outside the set."""
-        index = int(np.searchsorted(self.starts, at, side="right")) - 1
-        return int(self.ends[index]) if index >= 0 and at < int(self.ends[index]) else at
+        starts, ends = self._lists()
+        index = bisect_right(starts, at) - 1
+        return ends[index] if index >= 0 and at < ends[index] else at
 
     def enters(self, at: int, never: int) -> int:
         """The first moment at or after `at` inside the set."""
         if self.holds(at):
             return at
-        index = int(np.searchsorted(self.starts, at, side="left"))
-        return int(self.starts[index]) if index < len(self.starts) else never
+        starts, _ = self._lists()
+        index = bisect_left(starts, at)
+        return starts[index] if index < len(starts) else never
 
 
 EMPTY = Spans(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -146,8 +161,9 @@ def outside(spans: Spans, start: int, end: int) -> Spans:
 def open_spans(zone: Pieces, hours: Hours, closed: npt.NDArray[np.int32], first_day: int, last_day: int) -> Spans:
     """When the windows of `hours` are open by the clock of `zone` on local days first..last, `closed` days left out."""
     days = np.arange(first_day, last_day + 1, dtype=np.int64)
-    if len(closed):
-        days = days[~np.isin(days, closed)]
+    kept = np.ones(len(days), bool)
+    kept[closed[(closed >= first_day) & (closed <= last_day)] - first_day] = False
+    days = days[kept]
     weekday = (days + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
     lows: list[Ints] = []
     highs: list[Ints] = []
@@ -164,7 +180,7 @@ def open_spans(zone: Pieces, hours: Hours, closed: npt.NDArray[np.int32], first_
     for index, (since, offset) in enumerate(zip(zone.starts, zone.offsets, strict=True)):
         until = zone.starts[index + 1] if index + 1 < len(zone.starts) else zone.end
         begin_at, end_at = np.maximum(low - offset, since), np.minimum(high - offset, until)
-        kept = begin_at < end_at
-        starts.append(begin_at[kept])
-        ends.append(end_at[kept])
+        real = begin_at < end_at
+        starts.append(begin_at[real])
+        ends.append(end_at[real])
     return union(np.concatenate(starts), np.concatenate(ends))
