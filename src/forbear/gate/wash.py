@@ -211,6 +211,7 @@ class Washer:
         self._lock = threading.Lock()
         self._line_of: dict[int, int] = {}  # by combination
         self._index: dict[Line, int] = {}
+        self._table: pl.DataFrame | None = None  # of the lines in the index
         self._moments: dict[int, int] = {}
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._reasons: Counter[tuple[str, str, str]] = Counter()
@@ -239,7 +240,9 @@ class Washer:
                 facts = self._facts(batch, first[new])
                 for i, line in zip(new, _lines(self.gate.engine.judge(facts), address, first[new]), strict=True):
                     self._line_of[int(present[i])] = self._index.setdefault(line, len(self._index))
-            lines = list(self._index)
+            if new or self._table is None:
+                self._table = _frame(list(self._index))
+            lines, table = list(self._index), self._table
             of_code = np.array([self._line_of[code] for code in present.tolist()], np.uint32)
         which = of_code[local]
         own = np.unique(np.concatenate([said.row, consents.row, tried.row]))
@@ -257,6 +260,7 @@ class Washer:
             told = _lines(self.gate.engine.judge(facts), address, own)
             which[own] = [len(lines) + index.setdefault(line, len(index)) for line in told]
             lines += index
+            table = table.vstack(_frame(list(index)))
         counts = np.bincount(which, minlength=len(lines)).tolist()
         with self._lock:
             for count, (verdict, cure, _, rules) in zip(counts, lines, strict=True):
@@ -264,7 +268,7 @@ class Washer:
                     self._verdicts[verdict, cure] += count
                     for rule in rules.split() or [""]:
                         self._reasons[verdict, cure, rule] += count
-        return which, pl.DataFrame(lines, schema=dict.fromkeys(ADDED, pl.String), orient="row")
+        return which, table
 
     def _combinations(self, batch: _Batch) -> Ints:
         """By row one number for all that is judged of it, its own entries in the ledger apart."""
@@ -577,15 +581,16 @@ class _Postcodes:
                     self._tables.clear()
                 table = self._tables[home] = np.full(_SIZE, -1, np.int32)
             found = table.take(place)
-            while (found < 0).any():
-                one = int(place[np.argmin(found)])
+            missing = np.flatnonzero(found < 0)
+            for one in np.unique(place[missing]).tolist():
+                if table[one] >= 0:
+                    continue
                 length = next(k for k in reversed(_DIGITS) if one >= _OFFSET[k])
                 rest = max(0, length - _depth(home)) if length >= _FULL.get(home, 99) else 0
                 first = (one - _OFFSET[length]) // 10**rest * 10**rest
                 number = self.number(home, f"{first:0{length}d}")  # and of all with the same leading digits
                 table[_OFFSET[length] + first : _OFFSET[length] + first + 10**rest] = number
-                missing = np.flatnonzero(found < 0)
-                found[missing] = table.take(place[missing])
+            found[missing] = table.take(place[missing])
         return found.astype(np.int64)
 
 
@@ -827,6 +832,10 @@ def _attempts(hits: Hits) -> Attempts | None:
 
 
 # --- the verdicts as text ------------------------------------------------------------------------
+
+
+def _frame(lines: list[Line]) -> pl.DataFrame:
+    return pl.DataFrame(lines, schema=dict.fromkeys(ADDED, pl.String), orient="row")
 
 
 def _lines(answers: Answers, address: _Address, rows: Ints) -> list[Line]:
