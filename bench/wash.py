@@ -36,7 +36,7 @@ from bench import generate
 
 ROOT: Final = Path(__file__).parents[1]
 FULL: Final = {"listed": 250_000_000, "suppressed": 5_000_000, "rows": [1_000_000, 10_000_000], "rounds": 3}
-QUICK: Final = {"listed": 20_000_000, "suppressed": 500_000, "rows": [100_000, 500_000], "rounds": 1}
+QUICK: Final = {"listed": 10_000_000, "suppressed": 250_000, "rows": [100_000, 500_000], "rounds": 1}
 ACCOUNT: Final = "bench"
 
 Run = Callable[[Path, Path], dict[str, Any]]

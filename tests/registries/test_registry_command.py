@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forbear.accounts import writes as accounts
+from forbear.accounts.connect import Connection
+from forbear.cli import embedded
 from forbear.core.instants import MISSING, parse_day
 from forbear.registries.numberset import NumberSet
 from forbear.registries.snapshots import Registries
@@ -194,13 +197,26 @@ def test_a_plain_list_of_mail_addresses_is_asked_by_the_key_of_its_secret(
     assert opened.answer("es.robinson", keys, key_id=secret.id + 1).listed.tolist() == [-1, -1]
 
 
-def test_a_seller_has_its_own_copy_before_everybodys(registry: Run, folder: Path, tmp_path: Path) -> None:
+def test_a_seller_has_its_own_copy_before_everybodys(
+    registry: Run, folder: Path, tmp_path: Path, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "ensure", lambda: None)  # it runs, and this test has a database of its own
+    account = accounts.create_account(conn, "acme", "Acme")
+    seller, other = (accounts.create_seller(conn, name, name) for name in ("one", "two"))
     registry("load", "us.national", write(tmp_path / "all.txt", "305,5550100\n"))
-    registry("load", "us.national", write(tmp_path / "own.txt", "305,5550101\n"), "--seller", "s1")
+    registry("load", "us.national", write(tmp_path / "own.txt", "305,5550101\n"), "--seller", "one")
+    registry("load", "us.national", write(tmp_path / "acme.txt", "305,5550102\n"), "--account", "acme")
     opened = Registries.open(folder)
-    assert opened.answer("us.national", numbers(A, B), "a1", "s1").listed.tolist() == [0, 1]
-    assert opened.answer("us.national", numbers(A, B), "a1", "s2").listed.tolist() == [1, 0]
-    assert opened.answer("us.national", numbers(A, B)).listed.tolist() == [1, 0]
+
+    def asked(account: str | None, seller: str | None) -> list[int]:
+        found: list[int] = opened.answer("us.national", numbers(A, B, B + 1), account, seller).listed.tolist()
+        return found
+
+    assert asked(str(account), str(seller)) == [0, 1, 0]
+    assert asked(str(account), str(other)) == [0, 0, 1]
+    assert asked(None, None) == [1, 0, 0]
+    error = registry("load", "us.national", tmp_path / "own.txt", "--seller", "three", code=2)
+    assert "no seller `three`" in error
 
 
 @pytest.mark.parametrize("bad", sorted(BAD.iterdir()), ids=lambda path: path.name)

@@ -236,8 +236,23 @@ def _terms(
         terms.obtained_at = parse_rfc3339(obtained_at) if obtained_at else None
     except ValueError:
         raise BadInput("is no instant", key="--obtained-at", todo="like 2026-11-21T06:30:00Z") from None
-    terms.account, terms.seller = account, seller
+    if account is not None or seller is not None:
+        terms.account, terms.seller = _owners(account, seller)
     return terms
+
+
+def _owners(account: str | None, seller: str | None) -> tuple[str | None, str | None]:
+    """The ids behind short names: a copy stays its owner's when the name changes."""
+    from forbear.accounts import reads
+    from forbear.cli.store import account_named, opened
+    from forbear.core.errors import BadInput
+
+    with opened() as connection:
+        known = account_named(connection, account) if account is not None else None
+        found = reads.seller(connection, seller) if seller is not None else None
+    if seller is not None and found is None:
+        raise BadInput(f"no seller `{seller}`", key="--seller", todo="see `forbear account list`")
+    return str(known.id) if known else None, str(found.id) if found else None
 
 
 def _keys_of(terms: Terms, country: str | None, emails: bool) -> KeysOf:
