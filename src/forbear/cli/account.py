@@ -39,6 +39,7 @@ def create(
     from forbear.accounts import writes
     from forbear.cli.say import as_json, pairs
 
+    _is_country(country)
     with opened() as connection, connection.transaction():
         made = writes.create_account(connection, slug, name or slug)
         seller = writes.create_seller(connection, slug, name or slug, country=country, kind=kind, ftc=ftc)
@@ -87,6 +88,7 @@ def seller(
     from forbear.accounts import reads, writes
     from forbear.core.errors import BadInput
 
+    _is_country(country)
     with opened() as connection, connection.transaction():
         found = account_named(connection, slug)
         known = reads.seller(connection, seller_slug)
@@ -198,3 +200,10 @@ def lift(
         if not writes.lift_hold(connection, hold_id, by):
             raise BadInput(f"no hold {hold_id} is in force", key="HOLD")
     typer.echo("lifted")
+
+
+def _is_country(text: str | None) -> None:
+    from forbear.core.errors import BadInput
+
+    if text is not None and not (len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()):
+        raise BadInput(f"`{text}` is no country code", key="--country", todo="write it as US or AU")
