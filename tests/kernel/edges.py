@@ -237,7 +237,7 @@ class Edges:
         if self.chance(0.5):
             found["ai_disclosed"] = self.chance(0.6)
         if self.chance(0.3) or rule.applies.sector:
-            found["sector"] = self.pick([*rule.applies.sector, *rule.applies.sector, "energy_supply", "retail"])
+            found["sector"] = self.pick([*rule.applies.sector * 6, "energy_supply", "retail"])
         for key in ("subject", "debt", "campaign"):
             if self.chance(0.7):
                 found[key] = self.pick(["one", "one", "two"])

@@ -79,7 +79,7 @@ _RULES = (
     rule_file(
         "us.new_hours",
         "within_hours",
-        'from = 2026-11-24\nhours = { every_day = ["00:00-24:00"] }',
+        'from = 2026-11-24\nhours = { every_day = ["00:00-23:00"] }',
         top='applies = { places = ["US-HI", "US-TX", "US-FL"] }',
     ),
     rule_file(
