@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from forbear.core.codes import Code, Verdict
+from forbear.core.errors import BadInput
 from forbear.core.instants import MISSING, moment_of, rfc3339
 from forbear.kernel.casefile import read
 from forbear.kernel.columns import facts_of
@@ -15,7 +16,8 @@ from forbear.kernel.lint import case_of
 from forbear.kernel.reference import judge
 from forbear.rulebook.load import load
 from forbear.rulebook.model import Example, Rulebook
-from tests.kernel.everything import rule_file
+from tests.kernel.everything import rule_file, rulebook
+from tests.kernel.test_agreement import differences
 
 COVERED = (
     b'[[read]]\nplaces = ["US", "AU"]\nstatus = "complete"\nconfidence = "high"\nsource = "x"\nseen = 2026-11-21\n'
@@ -309,3 +311,27 @@ def test_a_window_is_silent_until_its_own_place_has_the_day(now: str, want: Code
     rulebook = written("within_hours", value, top='applies = { places = ["US-HI"] }')
     asked = {"now": now, "recipient__region": "", "contact__to": ""}  # anywhere in the United States
     assert word(rulebook, **asked) is want
+
+
+@pytest.mark.parametrize("now", ["1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_an_instant_of_no_time_anybody_calls_in_is_bad_input(now: str) -> None:
+    with pytest.raises(BadInput, match="between 1970 and 2999"):
+        read({"now": now, "contact": {"channel": "voice", "purpose": "marketing"}})
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("now", ["1970-01-01T00:00:00Z", "2026-11-24T17:00:00Z", "2999-12-31T23:59:59Z"])
+def test_any_day_at_any_time_is_judged_alike(now: str, day: str) -> None:
+    case = read(
+        {
+            "now": now,
+            "contact": {"channel": "voice", "mode": "live", "purpose": "marketing"},
+            "recipient": {"country": "US"},
+            "consents": [CONSENT | {"given": day}, CONSENT | {"until": day}],
+            "relationships": [{"kind": "purchase", "on": day}],
+            "registries": {"us.national": {"listed": True, "since": day, "checked": day, "edition": day}},
+            "opt_outs": [],
+            "history": {"attempts": [{"on": day, "refused": True}] * 4},
+        }
+    )
+    assert differences(Engine(rulebook()), [case]) == []

@@ -49,6 +49,7 @@ from forbear.kernel.case import (
 LONGEST_LINE: Final = 1 << 20  # bytes
 MOST_ENTRIES: Final = 10_000  # of one list
 SCHEMA: Final = 1
+YEARS: Final = range(1970, 3000)  # of instants; a day may be any (a consent until 9999-12-31 has no end)
 
 
 def parse(line: bytes | str, *, file: str | None = None, number: int | None = None) -> Case:
@@ -481,7 +482,10 @@ class _Part:
                 parse_rfc3339(value)
                 value = datetime.fromisoformat(value.upper())
             if isinstance(value, datetime) and value.tzinfo is not None:
-                return value.astimezone(UTC)
+                moment = value.astimezone(UTC)
+                if moment.year not in YEARS:
+                    return self.fail(f"is not between {YEARS[0]} and {YEARS[-1]}", key)
+                return moment
         except (ValueError, OverflowError):
             value = None
         return self.fail("must be an instant with a zone", key, "write it like 2026-11-24T13:00:00Z")

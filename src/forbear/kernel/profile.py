@@ -215,7 +215,7 @@ class Compiler:
         """`bucket`: the horizon begins two days before this day. `promotional`: it may be marketing as well."""
         purposes = selector.purpose.bit | (Purpose.MARKETING.bit if promotional else 0)
         first_day, last_day = bucket - 2, bucket + BUCKET_DAYS + HORIZON_DAYS + 4
-        first_year, last_year = 1970 + int((first_day - 2) / 365.2425), 1970 + int((last_day + 2) / 365.2425) + 1
+        first_year, last_year = 1970 + int((first_day - 2) // 365.2425), 1970 + int((last_day + 2) // 365.2425) + 1
         zone_names = tuple(sorted({place.zone for place in selector.places}))
         zones = tuple(pieces(name, first_year, last_year) for name in zone_names)
         start, end = first_day * DAY, last_day * DAY

@@ -506,7 +506,7 @@ def consent_good(consent: Consent, condition: ConsentCondition, contact: Situati
         answers.append(_before(contact.last_day, consent, condition.at_most_months, contact))
     if condition.at_most_days is not None:
         given = given_day(consent, contact)
-        answers.append(None if given is None else contact.last_day < given + timedelta(days=condition.at_most_days))
+        answers.append(None if given is None else (contact.last_day - given).days < condition.at_most_days)
     if condition.given_from is not None:
         given = given_day(consent, contact)
         answers.append(None if given is None else day_of(given) >= condition.given_from)
@@ -726,7 +726,7 @@ def recent_attempt(attempt: Attempt, condition: CapCondition, contact: Situation
     if condition.hours is not None:
         return end + timedelta(hours=condition.hours) > contact.at
     assert condition.days is not None
-    return days[1] + timedelta(days=condition.days) > contact.first_day
+    return (contact.first_day - days[1]).days < condition.days
 
 
 def happened(attempt: Attempt, events: tuple[str, ...]) -> Sure:
@@ -748,6 +748,8 @@ def attempt_end(attempt: Attempt, contact: Situation) -> datetime | None:
         return attempt.at
     if attempt.on is None:
         return None
+    if attempt.on >= contact.case.now.date() + timedelta(days=2):  # not even begun anywhere
+        return contact.case.now
     return min(contact.case.now, max(midnight(attempt.on + timedelta(days=1), name) for name in contact.zones))
 
 
