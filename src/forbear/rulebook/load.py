@@ -22,70 +22,35 @@ from forbear.core.errors import BadInput
 from forbear.core.instants import parse_day
 from forbear.core.words import (
     Channel,
-    ConsentCover,
-    ConsentLevel,
     LineType,
     Mode,
-    OptOutScope,
     Purpose,
     RecipientKind,
-    RelationshipKind,
     SenderKind,
-    mask,
 )
+from forbear.rulebook.conditions import alternatives_of, hours_of
 from forbear.rulebook.model import (
     ALWAYS,
     NEVER,
-    AbandonmentCondition,
     AnyOf,
     Calendar,
-    CallerCondition,
     CapCondition,
     Citation,
-    Condition,
-    ConfirmationCondition,
-    ConsentCondition,
     Coverage,
     Example,
-    FlagCondition,
     FreshCondition,
     Holiday,
     Hours,
     ListedCondition,
-    OptOutCondition,
-    RelationshipCondition,
     Rule,
     Rulebook,
     Selection,
-    SelectorCondition,
     Value,
 )
 from forbear.rulebook.read import Table, all_of, parse
 
 CHECKS = ("requires", "forbidden", "not_listed", "within_hours", "max_attempts", "wait_after", "owes")
 CONFIDENCES = ("high", "medium", "low", "policy")
-FLAGS = (
-    "identifies_sender",
-    "postal_address",
-    "subject_accurate",
-    "header_accurate",
-    "promotional",
-    "identified_as_ad",
-    "opt_out_offered",
-    "opt_out_reply",
-    "opt_out_url",
-    "opt_out_key_press",
-    "opt_out_requires_login",
-    "ai_disclosed",
-    "sender_ftc",
-    "sender_id_registered",
-    "gave_number",
-    "carrier_block",
-    "live_agent_guaranteed",
-    "standing",
-    "suppressed",
-    "address_understood",
-)
 EVENTS = ("answered", "conversation", "abandoned", "refused")
 OBLIGATIONS = (
     "identify_caller",
@@ -100,15 +65,8 @@ OBLIGATIONS = (
     "end_call_when_asked",
     "state_purpose",
 )
-_LEVELS = {
-    "any": mask(ConsentLevel),
-    "any_express": mask((ConsentLevel.EXPRESS, ConsentLevel.EXPRESS_ORAL, ConsentLevel.EXPRESS_WRITTEN)),
-}
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SPANS = {"mon_fri": range(5), "mon_sat": range(6), "sat_sun": range(5, 7), "every_day": range(7)}
 _ID = re.compile(r"^[a-z]{2,5}(\.[a-z0-9_]+)+$")
 _PLACE = re.compile(r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
-_WINDOW = re.compile(r"^(\d\d):(\d\d)-(\d\d):(\d\d)$")
 _CLOCK = re.compile(r"^(local|[+-](0\d|1[0-4]):[0-5]\d)$")
 
 
@@ -198,7 +156,7 @@ def _rule(name: str, content: bytes, bases: Mapping[str, Mapping[str, Any]]) -> 
     state = top.text("state", required=False, one_of=("shadow", "enforced")) or "enforced"
     applies = _selection(top.table("applies"))
     exempt = tuple(_selection(table) for table in top.tables("exempt"))
-    shared = _any_of(top, "unless")
+    shared = alternatives_of(top, "unless")
     cites = tuple(_cite(table) for table in top.tables("cite"))
     if not cites:
         top.fail("no `cite`", todo="every rule states one")
@@ -323,7 +281,7 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
     else:
         from_day = None
     to_day = table.day("to")
-    unless = shared + _any_of(table, "unless")
+    unless = shared + alternatives_of(table, "unless")
     any_of: AnyOf = ()
     hours: Hours | None = None
     clocks: tuple[str, ...] = ("local",)
@@ -333,11 +291,11 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
     fresh: FreshCondition | None = None
     obligations: tuple[str, ...] = ()
     if check == "requires":
-        any_of = _any_of(table, "any_of")
+        any_of = alternatives_of(table, "any_of")
         if not any_of:
             table.fail("no `any_of`", todo="say what is required")
     elif check == "within_hours":
-        hours = _hours(table.table("hours"), table)
+        hours = hours_of(table.table("hours"), table)
         clocks = table.texts("clocks") or ("local",)
         for clock in clocks:
             if not _CLOCK.match(clock):
@@ -405,111 +363,6 @@ def _is_day_of_the_year(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _hours(table: Table, value: Table) -> Hours:
-    week: list[tuple[tuple[int, int], ...] | None] = [None] * 7
-    for key, windows in table.left().items():
-        days = _SPANS.get(key) or ((_DAYS.index(key),) if key in _DAYS else None)
-        if days is None:
-            value.fail(f"unknown day `{key}`", "hours", todo=f"use {', '.join((*_DAYS, *_SPANS))}")
-        if not isinstance(windows, list):
-            value.fail('must be a list of "HH:MM-HH:MM"', "hours")
-        spans: list[tuple[int, int]] = []
-        for window in windows:
-            match = _WINDOW.match(window) if isinstance(window, str) else None
-            if not match:
-                value.fail(f"`{window}` is no window", "hours", todo='write it as "08:00-21:00"')
-            h1, m1, h2, m2 = (int(part) for part in match.groups())
-            start, end = h1 * 60 + m1, h2 * 60 + m2
-            if m1 > 59 or m2 > 59 or not start < end <= 1440 or (spans and start < spans[-1][1]):
-                value.fail(f"`{window}` is empty, too long or out of order", "hours")
-            spans.append((start, end))
-        for day in days:
-            if week[day] is not None and key in _SPANS:
-                value.fail(f"`{_DAYS[day]}` is given twice", "hours", todo="put the single day after the span")
-            week[day] = tuple(spans)
-    if any(day is None for day in week):
-        missing = ", ".join(name for name, day in zip(_DAYS, week, strict=True) if day is None)
-        value.fail(f"no hours for {missing}", "hours", todo="write an empty list for a closed day")
-    return tuple(day for day in week if day is not None)
-
-
-def _any_of(table: Table, key: str) -> AnyOf:
-    alternatives: list[tuple[Condition, ...]] = []
-    for item in table.tables(key):
-        if item.has("all"):
-            alternatives.append(tuple(_condition(part) for part in item.tables("all")))
-            item.done()
-        else:
-            alternatives.append((_condition(item),))
-    return tuple(alternatives)
-
-
-def _condition(table: Table) -> Condition:
-    condition: Condition
-    if table.has("consent"):
-        condition = ConsentCondition(
-            levels=table.mask("consent", ConsentLevel, _LEVELS),
-            covers=table.mask("covers", ConsentCover),
-            evidence=table.truth("evidence"),
-            names_seller=table.truth("names_seller"),
-            period_stated=table.truth("period_stated"),
-            lapses_months=table.number("lapses_months"),
-            at_most_months=table.number("at_most_months"),
-            at_most_days=table.number("at_most_days"),
-            after_refusal=table.truth("after_refusal"),
-            given_from=table.day("given_from"),
-        )
-    elif table.has("relationship"):
-        condition = RelationshipCondition(
-            kinds=table.mask("relationship", RelationshipKind, {"any": all_of(RelationshipKind)}),
-            days=table.number("days"),
-            months=table.number("months"),
-            related=table.truth("related"),
-            ongoing=table.truth("ongoing"),
-        )
-    elif table.has("flag"):
-        condition = FlagCondition(table.text("flag", one_of=FLAGS), table.truth("is", True))
-    elif table.has("caller_prefix") or table.has("caller_kind"):
-        kinds = table.texts("caller_kind")
-        for kind in kinds:
-            if kind not in ("number", "alphanumeric", "email"):
-                table.fail(f"`{kind}` is none of number, alphanumeric, email", "caller_kind")
-        condition = CallerCondition(table.texts("caller_prefix"), kinds, table.truth("not"))
-    elif table.has("no_opt_out"):
-        joined = table.any("joined") or []
-        condition = OptOutCondition(
-            scopes=table.mask("no_opt_out", OptOutScope),
-            joined=tuple(
-                Table({"j": group}, file=table._file, lines=table._lines).mask("j", Channel) for group in joined
-            ),
-            lifted_by_levels=table.mask("lifted_by", ConsentLevel, _LEVELS),
-        )
-    elif table.has("abandoned_percent"):
-        condition = AbandonmentCondition(
-            table.number("abandoned_percent", required=True) or 0, table.number("window_days", required=True) or 0
-        )
-    elif table.has("confirmation_within_minutes"):
-        condition = ConfirmationCondition(
-            table.number("confirmation_within_minutes", required=True) or 0, table.number("at_most", required=True) or 0
-        )
-    elif table.has("answered_no"):
-        condition = ListedCondition(table.text("answered_no"))
-    elif table.has("fresh"):
-        condition = FreshCondition(table.text("fresh"), table.number("fresh_days", required=True))
-    else:
-        condition = SelectorCondition(
-            recipient=table.mask("recipient", RecipientKind),
-            sender=table.mask("sender", SenderKind),
-            sector=table.texts("sector"),
-            mode=table.mask("mode", Mode),
-            line_type=table.mask("line_type", LineType),
-        )
-        if condition == SelectorCondition():
-            table.fail("is no condition", todo="begin with consent, relationship, flag, caller_prefix, ...")
-    table.done()
-    return condition
 
 
 def _coverage(name: str, content: bytes) -> tuple[Coverage, ...]:
