@@ -12,6 +12,7 @@ from django.shortcuts import render
 
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, HOUR, MINUTE, at_of, date_of
+from forbear.core.words import Channel, Purpose
 from forbear.registries import snapshots
 from forbear.rulebook.load import shipped
 from forbear.web.connections import borrowed
@@ -44,7 +45,8 @@ def home(request: HttpRequest) -> HttpResponse:
         book = shipped()
     except BadInput:
         book = None
-    places = sorted({place for line in book.coverage for place in line.places}) if book else []
+    calls = [line for line in book.coverage if line.channels & Channel.VOICE.bit] if book else []
+    places = sorted({place for line in calls if line.purposes & Purpose.MARKETING.bit for place in line.places})
     known = {
         "store": store,
         "book": book,
