@@ -220,7 +220,7 @@ def main() -> int:
         people = numbers(3000)
         try:
             server = serve(home, port, log)
-            wait_ready(port)
+            wait_ready(port, server)
             for number in range(1, given.rounds + 1):
                 stop = threading.Event()
                 clients = [Client(port, key, people, notes, stop, chosen.randrange(2**32)) for _ in range(CLIENTS)]
@@ -234,7 +234,7 @@ def main() -> int:
                 if what in ("server", "both"):
                     kill_server(server)
                     server = serve(home, port, log)
-                wait_ready(port)
+                wait_ready(port, server)
                 time.sleep(0.3)
                 stop.set()
                 for client in clients:
@@ -247,6 +247,10 @@ def main() -> int:
                     f" lost {len(found)}",
                     flush=True,
                 )
+        except BaseException:
+            print(log.read_text(errors="replace")[-4000:])
+            print((home / "pg" / "server.log").read_text(errors="replace")[-3000:])
+            raise
         finally:
             if server is not None and server.poll() is None:
                 server.terminate()

@@ -79,7 +79,7 @@ def server(home: Path, log: Path, **settings: str) -> Iterator[int]:
             start_new_session=True,
         )
     try:
-        wait_ready(port)
+        wait_ready(port, process)
         postmaster = int((home / "pg" / "postmaster.pid").read_text().split()[0])
         peak = Peak([process.pid, postmaster])
         peak.start()

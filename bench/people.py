@@ -55,10 +55,10 @@ def account(home: Path, slug: str = "bench") -> str:
     )
 
 
-def wait_ready(port: int, within_s: float = 120) -> None:
-    """Until the server says that it can decide."""
+def wait_ready(port: int, server: subprocess.Popen[bytes], within_s: float = 120) -> None:
+    """Until the server says that it can decide. Raises `RuntimeError` where it ended instead."""
     last = time.monotonic() + within_s
-    while time.monotonic() < last:
+    while time.monotonic() < last and server.poll() is None:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             connection.request("GET", "/readyz")
@@ -67,4 +67,4 @@ def wait_ready(port: int, within_s: float = 120) -> None:
         except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.05)
-    raise RuntimeError("the server does not get ready")
+    raise RuntimeError(f"the server does not get ready (exit code {server.poll()})")
