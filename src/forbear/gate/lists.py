@@ -28,6 +28,7 @@ from forbear.core.errors import BadInput
 
 BLOCK: Final = 16 << 20
 LONGEST_RECORD: Final = 4 << 20
+_SYNC: Final = 64 << 20
 ROWS: Final = 200_000  # of a Parquet file, at a time
 _LINE = "\x01"  # a separator that no line may hold: then a line is one value
 _EXTRA = "\x02extra"
@@ -191,11 +192,12 @@ def _blocks(source: List, seen: hashlib._Hash) -> Iterator[_Block]:
                 if hashing is not None:
                     hashing.result()
                 hashing = pool.submit(seen.update, piece)
-            if first:
-                _, end, piece = piece.partition(b"\n")
-                first = False
+            if first:  # the names of the columns were read before
+                _, end, after = (rest + piece).partition(b"\n")
                 if not end:
-                    break
+                    rest += piece
+                    continue
+                first, rest, piece = False, b"", after
             held = rest + piece if rest else piece
             cut, quoted = _last_record(held)
             if cut == 0:
@@ -210,9 +212,9 @@ def _blocks(source: List, seen: hashlib._Hash) -> Iterator[_Block]:
             line += text.count(b"\n")
         if hashing is not None:
             hashing.result()
-        if rest:
+        if rest and not first:
             if quoted:
-                raise source.bad("ends inside quotes", line, todo="it is torn; fetch it again")
+                raise source.bad("ends inside quotes", line, todo="it is torn, or a quote stands alone in a value")
             source.check(rest, line)
             yield _Block(rest, line)
 
@@ -234,12 +236,18 @@ def _by_lines(
 ) -> Done:
     read, written = hashlib.sha256(), hashlib.sha256()
     rows = done = 0
-    with _output(temp, form) as out, ThreadPoolExecutor(2) as pool:
+    with _output(temp, form) as out, ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(1) as disk:
+        syncing: Future[None] | None = None
+        since = 0
 
         def put(text: bytes | memoryview) -> None:
+            nonlocal syncing, since
             if not form.packed:
                 written.update(text)
             out.write(text)
+            since += len(text)
+            if since > _SYNC and (syncing is None or syncing.done()):  # so that little is left to wait for at the end
+                syncing, since = disk.submit(os.fdatasync, out.fileno()), 0
 
         put(_header(source.columns, added))
         waiting: list[tuple[Future[tuple[memoryview, int]], int]] = []
@@ -285,34 +293,57 @@ def _digest_of(path: Path) -> str:
 def _judged(source: List, block: _Block, asked: Sequence[str], judge: Judge) -> tuple[memoryview, int]:
     """A block of the output, and how many rows it has."""
     text = block.text
-    if b'"' in text or b"\x01" in text or (b"\r" in text and b"\r" in text.replace(b"\r\n", b"")):
+    quoted = b'"' in text
+    if b"\x01" in text or (b"\r" in text and b"\r" in text.replace(b"\r\n", b"")):
         return _judged_apart(source, block, asked, judge)
-    lines = pl.read_csv(
-        text, has_header=False, separator=_LINE, quote_char=None, new_columns=["line"], infer_schema=False
-    )
-    _check_shape(source, block, lines.height)
+    if quoted and not _lines_are_rows(text, len(source.columns)):
+        return _judged_apart(source, block, asked, judge)
     schema = dict.fromkeys([*source.columns, _EXTRA], pl.String)
-    wanted = [*dict.fromkeys([*asked, _EXTRA])]
-    frame = (
-        pl.scan_csv(
-            text,
-            has_header=False,
-            schema=schema,
-            quote_char=None,
-            empty_string_is_null=False,
-            missing_columns="insert",
-        )
-        .select(wanted)
-        .collect()
-    )
+    shape: dict[str, Any] = {"has_header": False, "empty_string_is_null": False}
+    try:
+        lines = pl.read_csv(text, separator=_LINE, new_columns=["line"], infer_schema=False, quote_char=None, **shape)
+        if not quoted:
+            _check_shape(source, block, lines.height)
+        quote = '"' if quoted else None
+        rows = pl.scan_csv(text, schema=schema, missing_columns="insert", quote_char=quote, **shape)
+        frame = rows.select(*asked, _EXTRA).collect()
+    except pl.exceptions.PolarsError:
+        raise _find_misshapen(source, block) from None
     longer = frame[_EXTRA].str.len_bytes().fill_null(0) > 0
     if frame.height != lines.height or longer.any():
+        if quoted:
+            return _judged_apart(source, block, asked, judge)
         raise _find_misshapen(source, block)
     which, table = judge(frame.drop(_EXTRA))
     ends = table.select(end=pl.concat_str(pl.all(), separator=","))["end"]
     out = io.BytesIO()
     pl.DataFrame([lines["line"], ends.gather(which)]).write_csv(out, include_header=False, quote_style="never")
     return out.getbuffer(), lines.height
+
+
+def _lines_are_rows(text: bytes, columns: int) -> bool:
+    """Of text with quotes: each line is one row of so many columns, and every quote begins or ends a value."""
+    letters = np.frombuffer(text if text.endswith(b"\n") else text + b"\n", np.uint8)
+    marks = np.flatnonzero((letters == _QUOTE) | (letters == _COMMA) | (letters == _END))
+    kind = letters[marks]
+    is_quote = kind == _QUOTE
+    inside = (np.cumsum(is_quote) & 1).astype(np.bool_)
+    is_end = kind == _END
+    if inside[is_end].any():
+        return False  # a line break within a value
+    commas = np.cumsum((kind == _COMMA) & ~inside)[is_end]
+    if (np.diff(commas, prepend=0) != columns - 1).any():
+        return False
+    quotes = marks[is_quote]
+    opens, closes = quotes[::2], quotes[1::2]
+    before = letters[np.maximum(opens - 1, 0)]
+    starts = (before == _COMMA) | (before == _END) | (before == _QUOTE) | (opens == 0)
+    after = letters[closes + 1]
+    stops = (after == _COMMA) | (after == _END) | (after == _QUOTE) | (after == _RETURN)
+    return bool(starts.all() and stops.all())
+
+
+_QUOTE, _COMMA, _END, _RETURN = (np.uint8(ord(c)) for c in '",\n\r')
 
 
 def _check_shape(source: List, block: _Block, rows: int) -> None:
@@ -362,12 +393,17 @@ def _judged_apart(source: List, block: _Block, asked: Sequence[str], judge: Judg
             rows.append(row)
     except csv.Error as error:
         raise source.bad(f"cannot be split into columns: {error}", line + reader.line_num - 1) from None
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(source.columns, pl.String), orient="row")
-    which, table = judge(frame.select(*asked))
+    places = [source.columns.index(name) for name in asked]
+    frame = pl.DataFrame({name: [row[i] for row in rows] for name, i in zip(asked, places, strict=True)})
+    which, table = judge(frame)
     more = table.rows()
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([*row, *more[i]] for row, i in zip(rows, which.tolist(), strict=True))
+    plain = csv.writer(out, lineterminator="\n")
+    careful = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)  # the other leaves a lone CR unquoted
+    odd = b"\r" in block.text
+    for row, i in zip(rows, which.tolist(), strict=True):
+        whole = [*row, *more[i]]
+        (careful if odd and any("\r" in value for value in row) else plain).writerow(whole)
     return memoryview(out.getvalue().encode()), len(rows)
 
 
@@ -413,7 +449,12 @@ def _frames(source: List, read: hashlib._Hash) -> Iterator[pl.DataFrame]:
                 yield pl.DataFrame(table, schema=schema, orient="row")
                 continue
             _check_shape(source, block, rows)
-            yield pl.read_csv(block.text, has_header=False, schema=schema, quote_char=None, empty_string_is_null=False)
+            try:
+                yield pl.read_csv(
+                    block.text, has_header=False, schema=schema, quote_char=None, empty_string_is_null=False
+                )
+            except pl.exceptions.PolarsError:
+                raise _find_misshapen(source, block) from None
         return
     with source.path.open("rb") as file:
         while piece := file.read(BLOCK):

@@ -139,7 +139,7 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
     washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registered)
     if caller is None:
         washer.caller = assumed_caller(asked, sender.seller)
-        washer.assumed.append(f"from {washer.caller}…" if washer.caller.startswith("+") else "from an address")
+        washer.assumed.append(f"from a number of {washer.caller}" if washer.caller[0] == "+" else "from an address")
     receipt: dict[str, Any] = {}
 
     def record(done: Done) -> None:
@@ -212,7 +212,7 @@ class Washer:
         self._line_of: dict[int, int] = {}  # by combination
         self._index: dict[Line, int] = {}
         self._table: pl.DataFrame | None = None  # of the lines in the index
-        self._moments: dict[int, int] = {}
+        self._dates: dict[int, int] = {}
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._reasons: Counter[tuple[str, str, str]] = Counter()
 
@@ -275,11 +275,12 @@ class Washer:
         code = batch.selector.astype(np.int64)
         for column in batch.registries.values():
             code = code * 3 + (column.listed + 1)
-            if column.checked_at.ndim:  # answers of several washes: which of them
-                moments, which = np.unique(column.checked_at, return_inverse=True)
-                with self._lock:
-                    known = [self._moments.setdefault(int(at), len(self._moments)) for at in moments]
-                code = code * 1024 + np.array(known, np.int64)[which]
+            for dates in (column.checked_at, column.edition_day):
+                if dates.ndim:  # answers of several washes: which of them
+                    distinct, which = np.unique(dates, return_inverse=True)
+                    with self._lock:
+                        met = [self._dates.setdefault(int(date), len(self._dates)) for date in distinct]
+                    code = code * _LAYERS + np.array(met, np.int64)[which]
         return (code * 2 + batch.suppressed) * 16 + batch.address.faults
 
     def _address(self, to: pl.Series) -> _Address:
@@ -521,6 +522,7 @@ _DIGITS: Final = range(3, 7)  # lengths of all-digit postcodes that are looked u
 _OFFSET: Final = {length: sum(10**k for k in range(3, length)) for length in _DIGITS}
 _SIZE: Final = _OFFSET[6] + 10**6
 _HOMES: Final = 64
+_LAYERS: Final = 1024  # more dates than all registries' layers together have
 _FULL: Final = {"US": 5, "AU": 4, "FR": 5, "ES": 5}  # digits of a whole postcode: none were dropped in front
 _MOST: Final = 1 << 20  # distinct words of hints that are remembered
 
