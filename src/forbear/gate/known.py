@@ -22,6 +22,7 @@ import numpy.typing as npt
 import psycopg
 
 from forbear.accounts.connect import Connection
+from forbear.accounts.home import locked
 from forbear.core.instants import DAY, MISSING
 from forbear.gate.gather import covers_contact
 from forbear.ledger import attempts as packed
@@ -265,9 +266,9 @@ def make_base(
         part.rename(final)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    for old in place.iterdir():
-        if old.name.isdecimal() and int(old.name) < seq:
-            shutil.rmtree(old, ignore_errors=True)
+    numbered = sorted((p for p in place.iterdir() if p.name.isdecimal()), key=lambda p: int(p.name))
+    for old in numbered[:-2]:  # another wash may just have begun with the last but one
+        shutil.rmtree(old, ignore_errors=True)
     return final
 
 
@@ -330,7 +331,7 @@ def catch_up(conn: Connection, home: Path, account: UUID, seller: UUID, seller_n
     """What the ledger knows now. Everything is read in one view of it, whose last change number `seq` is."""
     place = folder_of(home, account, seller)
     owners = [NOBODY, account, seller]
-    with conn.transaction():
+    with locked(place, "base"), conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         conn.execute("SET LOCAL statement_timeout = 0")
         seq = reads.caught_up(conn)
@@ -359,14 +360,9 @@ def catch_up(conn: Connection, home: Path, account: UUID, seller: UUID, seller_n
             np.concatenate([np.empty(0, dtype), *_copied(conn, query + _SINCE, names, dtype)])
             for query, dtype in ((_SUPPRESSIONS, SUPPRESSION), (_CONSENTS, CONSENT))
         ]
+        stored = _entries(base, "suppression", SUPPRESSION), _entries(base, "consent", CONSENT)
         tried = _attempts(conn, seller_number, now)
-    return Known(
-        seq,
-        _layered(_entries(base, "suppression", SUPPRESSION), late[0]),
-        _layered(_entries(base, "consent", CONSENT), late[1]),
-        tried,
-        base,
-    )
+    return Known(seq, _layered(stored[0], late[0]), _layered(stored[1], late[1]), tried, base)
 
 
 def opened(base: Path) -> Known:

@@ -389,7 +389,7 @@ class _Writer:
             "directory_shift": 63,
             "filter_shift": 63,
         }
-        self._temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temp = path.with_name(f".{path.name}.{os.getpid()}-{id(self):x}.tmp")
         self._hash = hashlib.sha256()
         self._name = ""
 
