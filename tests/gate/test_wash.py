@@ -20,7 +20,7 @@ import pytest
 from forbear.accounts import writes as accounts
 from forbear.accounts.home import home
 from forbear.core.errors import BadInput
-from forbear.core.words import Channel, ConsentLevel, Mode, OptOutScope, Purpose
+from forbear.core.words import Channel, ConsentLevel, LineType, Mode, OptOutScope, Purpose, RecipientKind
 from forbear.gate import consent, known, lists, opt_out, suppress, wash
 from forbear.gate.contact import Contact, Content, OptOutOffer, Recipient
 from forbear.registries import snapshots
@@ -455,6 +455,15 @@ def test_ten_thousand_alike_are_judged_as_one_is(people: House, run: Callable[..
     header, *rows = LIST.splitlines()
     many = run("\n".join([header, *rows * 500]) + "\n", at=NOON)
     assert verdicts(many) == verdicts(run(LIST, at=NOON)) * 500
+
+
+def test_what_people_and_lines_are_can_be_said_for_every_row_that_does_not(
+    people: House, run: Callable[..., Washed]
+) -> None:
+    rows = f"to,region,line_type\n{AZ}123,US-AZ,\n{AZ}124,US-AZ,mobile\n"
+    assert ["us.az.mobile" in row["rules"] for row in run(rows)] == [True, True]
+    stated = run(rows, kind=RecipientKind.CONSUMER, line_type=LineType.LANDLINE)
+    assert ["us.az.mobile" in row["rules"] for row in stated] == [False, True]
 
 
 def test_an_unknown_account_or_seller_is_refused(house: House, run: Callable[..., Washed]) -> None:

@@ -237,7 +237,7 @@ def _wash(folder: Path) -> None:
     at = f"{day}T17:00:00Z"
     typer.echo(
         f"\n$ forbear wash {_near(source)} --account {ACCOUNT} --channel voice --purpose marketing"
-        f" --from +12025550100 --country US --map region=state --at {at}\n"
+        f" --kind consumer --from +12025550100 --country US --map region=state --at {at}\n"
     )
     wash(
         source,
@@ -245,6 +245,7 @@ def _wash(folder: Path) -> None:
         "voice",
         "marketing",
         out=out,
+        kind="consumer",
         mapping="region=state",
         at=at,
         country="US",

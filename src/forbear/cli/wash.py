@@ -55,6 +55,12 @@ def wash(
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="The campaign, for opt-outs from it.")] = None,
     sector: Annotated[str | None, typer.Option(help="The sector, where rules know one.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="What people are whose row does not say: consumer, business, sole_trader.")
+    ] = None,
+    line_type: Annotated[
+        str | None, typer.Option(help="What lines are whose row does not say: mobile, landline.")
+    ] = None,
     content: Annotated[
         str | None,
         typer.Option(
@@ -70,7 +76,7 @@ def wash(
     from forbear.cli.say import as_json
     from forbear.cli.store import account_named, opened
     from forbear.core.errors import BadInput
-    from forbear.core.words import Channel, Mode, Purpose
+    from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind
     from forbear.gate import opened as gate
     from forbear.gate.lists import safe_name
     from forbear.gate.wash import Asked
@@ -81,11 +87,13 @@ def wash(
         raise BadInput("would overwrite the list", key="--out", todo="name another file")
     if not out.parent.is_dir():
         raise BadInput("there is no such folder", file=str(out.parent))
-    kind = _word(Channel, channel, "--channel")
+    on = _word(Channel, channel, "--channel")
     asked: dict[str, Any] = {
-        "channel": kind,
+        "channel": on,
         "purpose": _word(Purpose, purpose, "--purpose"),
-        "mode": _word(Mode, mode or "live", "--mode") if kind is Channel.VOICE else None,
+        "mode": _word(Mode, mode or "live", "--mode") if on is Channel.VOICE else None,
+        "kind": _word(RecipientKind, kind, "--kind") if kind else None,
+        "line_type": _word(LineType, line_type, "--line-type") if line_type else None,
         "seller": seller,
         "at": _instant(at),
         "country": country,

@@ -92,6 +92,8 @@ class Asked:
     campaign: str | None = None
     sender: str | None = None  # what the person will see
     sector: str | None = None
+    kind: RecipientKind | None = None  # of every row that does not say
+    line_type: LineType | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     content: Sequence[str] | None = None  # flags, `no_` before those that are not so; None: every duty is met
 
@@ -363,6 +365,8 @@ class Washer:
             "channel": self.asked.channel.value,
             "purpose": self.asked.purpose.value,
             "mode": self.asked.mode.value if self.asked.mode else None,
+            "kind": self.asked.kind.value if self.asked.kind else None,
+            "line_type": self.asked.line_type.value if self.asked.line_type else None,
             "rows": done.rows,
             "input": {"name": name, "bytes": done.input_bytes, "digest": done.input_digest},
             "output": {"bytes": done.output_bytes, "digest": done.output_digest},
@@ -721,11 +725,11 @@ class _Places:
             asked.channel,
             asked.purpose,
             asked.mode,
-            _word(RecipientKind, kind.kind),
+            _word(RecipientKind, kind.kind) or asked.kind,
             seller.kind,
             seller.country,
             asked.sector,
-            _word(LineType, kind.line_type),
+            _word(LineType, kind.line_type) or asked.line_type,
             kind.county,
             account.policy,
         )
