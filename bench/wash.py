@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import os
 import platform
 import resource
@@ -53,7 +54,7 @@ def forbear(folder: Path, listed: int, suppressed: int) -> Iterator[Run]:
     from forbear.accounts.connect import connect
     from forbear.accounts.home import home
     from forbear.cli import embedded
-    from forbear.core.words import Channel, Mode, OptOutScope, Purpose
+    from forbear.core.words import Channel, Mode, Purpose
     from forbear.gate import known, opened, wash
     from forbear.ledger.reads import caught_up
 
@@ -68,13 +69,10 @@ def forbear(folder: Path, listed: int, suppressed: int) -> Iterator[Run]:
     assert account is not None
     place = known.folder_of(home(), account.id, account.sellers[0].id)
     seq = caught_up(conn)
-    base = place / str(seq)
-    barred = generate.suppressed(folder, suppressed)
-    if not base.exists() or known.opened(base).suppressions.base.addr.size != barred.count:
-        addr = np.sort(np.concatenate(list(barred.chunks()))).astype(np.int64) | 1 << 60
-        rows = np.zeros(addr.size, known.SUPPRESSION)
-        rows["addr"], rows["covers"], rows["id"][:, 1] = addr, OptOutScope.ALL.bit, np.arange(addr.size)
-        known.make_base(place, seq, [rows], [])
+    if not (place / str(seq)).exists():  # in a process of its own: its memory is not the wash's
+        maker = multiprocessing.get_context("spawn").Process(target=_make_base, args=(place, seq, folder, suppressed))
+        maker.start()
+        maker.join()
     asked = wash.Asked(account.id, Channel.VOICE, Purpose.MARKETING, Mode.LIVE, sender="+18005550100")
 
     def run(source: Path, out: Path) -> dict[str, Any]:
@@ -93,6 +91,18 @@ def forbear(folder: Path, listed: int, suppressed: int) -> Iterator[Run]:
     finally:
         conn.close()
         embedded.stop()
+
+
+def _make_base(place: Path, seq: int, folder: Path, suppressed: int) -> None:
+    """The suppressions as the key set that a catch-up with the ledger leaves."""
+    from forbear.core.words import OptOutScope
+    from forbear.gate import known
+
+    barred = generate.suppressed(folder, suppressed)
+    addr = np.sort(np.concatenate(list(barred.chunks()))).astype(np.int64) | 1 << 60
+    rows = np.zeros(addr.size, known.SUPPRESSION)
+    rows["addr"], rows["covers"], rows["id"][:, 1] = addr, OptOutScope.ALL.bit, np.arange(addr.size)
+    known.make_base(place, seq, [rows], [])
 
 
 @contextlib.contextmanager

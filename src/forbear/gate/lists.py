@@ -108,7 +108,7 @@ class List:
         line, end, _ = head.partition(b"\n")
         if not end and len(head) >= 1 << 20:
             raise self.bad("the first line is longer than 1 MiB", 1, todo="is this a CSV?")
-        self.check(line, 1)
+        self.check(line, 0)
         try:
             (names,) = csv.reader([line.decode().rstrip("\r")], strict=True)
         except (csv.Error, ValueError) as error:
@@ -121,17 +121,28 @@ class List:
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self.bad(f"is torn or damaged: {error}", todo="fetch it again") from None
 
-    def check(self, text: bytes, line: int) -> None:
-        """Raises for what is not text."""
+    def check(self, text: bytes, at: int) -> None:
+        """Raises for what is not text. `at`: how many bytes lie before it."""
         nul = text.find(b"\0")
         if nul >= 0:
-            raise self.bad("holds a NUL byte", line + text.count(b"\n", 0, nul), todo="it is torn, or not a text file")
+            line = self.line_at(at) + text.count(b"\n", 0, nul)
+            raise self.bad("holds a NUL byte", line, todo="it is torn, or not a text file")
         if not text.isascii():
             try:
                 text.decode()
             except UnicodeDecodeError as error:
-                where = line + text.count(b"\n", 0, error.start)
-                raise self.bad("is not UTF-8", where, todo="save it as UTF-8") from None
+                line = self.line_at(at) + text.count(b"\n", 0, error.start)
+                raise self.bad("is not UTF-8", line, todo="save it as UTF-8") from None
+
+    def line_at(self, at: int) -> int:
+        """The number of the line that begins after `at` bytes. Read again: only a refusal asks."""
+        line = 1
+        with self.path.open("rb") as raw:
+            file = gzip.GzipFile(fileobj=raw) if self.form.packed else raw
+            while at > 0 and (piece := self._read(file, min(at, BLOCK))):  # type: ignore[arg-type]  # reads like a file
+                line += piece.count(b"\n")
+                at -= len(piece)
+        return line
 
 
 def pour(
@@ -172,13 +183,20 @@ def pour(
 
 @dataclass(slots=True)
 class _Block:
+    """Whole records, and how many bytes of the file lie before them."""
+
+    source: List
     text: bytes
-    line: int
+    at: int
+
+    @property
+    def line(self) -> int:
+        return self.source.line_at(self.at)
 
 
 def _blocks(source: List, seen: hashlib._Hash) -> Iterator[_Block]:
     """The file after its first line, in blocks of whole records."""
-    rest, line, quoted = b"", 2, False
+    rest, at, quoted, first = b"", 0, False, True
     with source.path.open("rb", buffering=0) as raw, ThreadPoolExecutor(1) as pool:
         hashing: Future[None] | None = None
         file: IO[bytes] = gzip.GzipFile(fileobj=raw) if source.form.packed else raw  # type: ignore[assignment]
@@ -186,37 +204,40 @@ def _blocks(source: List, seen: hashlib._Hash) -> Iterator[_Block]:
             while piece := raw.read(BLOCK):
                 seen.update(piece)
             raw.seek(0)
-        first = True
         while piece := source._read(file, BLOCK):
             if not source.form.packed:
                 if hashing is not None:
                     hashing.result()
                 hashing = pool.submit(seen.update, piece)
             if first:  # the names of the columns were read before
-                _, end, after = (rest + piece).partition(b"\n")
+                head, end, after = (rest + piece).partition(b"\n")
                 if not end:
                     rest += piece
                     continue
-                first, rest, piece = False, b"", after
-            held = rest + piece if rest else piece
-            cut, quoted = _last_record(held)
+                first, rest, piece, at = False, b"", after, len(head) + 1
+            if b'"' not in piece and b'"' not in rest:
+                cut = piece.rfind(b"\n") + 1
+                text, rest = b"".join((rest, memoryview(piece)[:cut])) if cut else b"", rest * (not cut) + piece[cut:]
+            else:
+                held = rest + piece
+                cut, quoted = _last_record(held)
+                text, rest = held[:cut], held[cut:]
             if cut == 0:
-                if len(held) > LONGEST_RECORD:
+                if len(rest) > LONGEST_RECORD:
                     what = "a quote that is never closed" if quoted else "a line of more than 4 MiB"
-                    raise source.bad(what, line, todo="this is no list of one contact a line")
-                rest = held
+                    raise source.bad(what, source.line_at(at), todo="this is no list of one contact a line")
                 continue
-            text, rest = (held, b"") if cut == len(held) else (held[:cut], held[cut:])
-            source.check(text, line)
-            yield _Block(text, line)
-            line += text.count(b"\n")
+            source.check(text, at)
+            yield _Block(source, text, at)
+            at += len(text)
         if hashing is not None:
             hashing.result()
         if rest and not first:
             if quoted:
-                raise source.bad("ends inside quotes", line, todo="it is torn, or a quote stands alone in a value")
-            source.check(rest, line)
-            yield _Block(rest, line)
+                todo = "it is torn, or a quote stands alone in a value"
+                raise source.bad("ends inside quotes", source.line_at(at), todo=todo)
+            source.check(rest, at)
+            yield _Block(source, rest, at)
 
 
 def _last_record(text: bytes) -> tuple[int, bool]:
@@ -236,14 +257,21 @@ def _by_lines(
 ) -> Done:
     read, written = hashlib.sha256(), hashlib.sha256()
     rows = done = 0
-    with _output(temp, form) as out, ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(1) as disk:
+    with (
+        _output(temp, form) as out,
+        ThreadPoolExecutor(2) as pool,
+        ThreadPoolExecutor(1) as hasher,
+        ThreadPoolExecutor(1) as disk,
+    ):
+        hashing: Future[None] | None = None
         syncing: Future[None] | None = None
         since = 0
 
         def put(text: bytes | memoryview) -> None:
-            nonlocal syncing, since
-            if not form.packed:
-                written.update(text)
+            nonlocal hashing, syncing, since
+            if hashing is not None:
+                hashing.result()
+            hashing = None if form.packed else hasher.submit(written.update, text)
             out.write(text)
             since += len(text)
             if since > _SYNC and (syncing is None or syncing.done()):  # so that little is left to wait for at the end
@@ -303,7 +331,7 @@ def _judged(source: List, block: _Block, asked: Sequence[str], judge: Judge) -> 
     try:
         lines = pl.read_csv(text, separator=_LINE, new_columns=["line"], infer_schema=False, quote_char=None, **shape)
         if not quoted:
-            _check_shape(source, block, lines.height)
+            _check_shape(source, block, lines["line"])
         quote = '"' if quoted else None
         rows = pl.scan_csv(text, schema=schema, missing_columns="insert", quote_char=quote, **shape)
         frame = rows.select(*asked, _EXTRA).collect()
@@ -346,27 +374,20 @@ def _lines_are_rows(text: bytes, columns: int) -> bool:
 _QUOTE, _COMMA, _END, _RETURN = (np.uint8(ord(c)) for c in '",\n\r')
 
 
-def _check_shape(source: List, block: _Block, rows: int) -> None:
+def _check_shape(source: List, block: _Block, lines: pl.Series) -> None:
     """Every row has its columns, where no row has a value beyond the last (the caller looks at that).
 
     As many commas as the rows need are enough then, but where a line ends in a comma: one too
     many there may stand for one too few elsewhere, so each line is counted.
     """
-    text = block.text
-    letters = np.frombuffer(text, np.uint8)
-    commas, at_end = 0, text.endswith(b",") or (b"\r" in text and b",\r\n" in text)
-    for start in range(0, letters.size, 65536):
-        some = letters[start : start + 65537]  # one more, to see what follows the last
-        comma = some == ord(",")
-        commas += int(np.count_nonzero(comma[:65536]))
-        at_end = at_end or bool((comma[:-1] & (some[1:] == ord("\n"))).any())
-    if commas != rows * (len(source.columns) - 1):
+    letters = np.frombuffer(block.text, np.uint8)
+    parts = range(0, letters.size, 1 << 17)
+    commas = sum(int(np.count_nonzero(letters[start : start + (1 << 17)] == _COMMA)) for start in parts)
+    width = len(source.columns) - 1
+    if commas != lines.len() * width:
         raise _find_misshapen(source, block)
-    if at_end:
-        ends = np.flatnonzero(letters == ord("\n"))
-        before = np.searchsorted(np.flatnonzero(letters == ord(",")), ends)
-        if (np.diff(before, prepend=0) != len(source.columns) - 1).any():
-            raise _find_misshapen(source, block)
+    if lines.str.ends_with(",").any() and (lines.fill_null("").str.count_matches(",", literal=True) != width).any():
+        raise _find_misshapen(source, block)
 
 
 def _find_misshapen(source: List, block: _Block) -> BadInput:
@@ -440,7 +461,6 @@ def _frames(source: List, read: hashlib._Hash) -> Iterator[pl.DataFrame]:
     if not source.form.parquet:
         schema = dict.fromkeys(source.columns, pl.String)
         for block in _blocks(source, read):
-            rows = block.text.count(b"\n") + (not block.text.endswith(b"\n"))
             if b'"' in block.text:
                 reader = csv.reader(io.StringIO(block.text.decode(), newline=""), strict=True)
                 table = list(reader)
@@ -448,7 +468,8 @@ def _frames(source: List, read: hashlib._Hash) -> Iterator[pl.DataFrame]:
                     raise source.bad("a row with another number of columns", block.line)
                 yield pl.DataFrame(table, schema=schema, orient="row")
                 continue
-            _check_shape(source, block, rows)
+            lines = pl.Series("line", block.text.decode().removesuffix("\n").split("\n"), pl.String)
+            _check_shape(source, block, lines)
             try:
                 yield pl.read_csv(
                     block.text, has_header=False, schema=schema, quote_char=None, empty_string_is_null=False

@@ -624,6 +624,7 @@ class _Places:
         self._selectors: list[Selector] = []
         self._index: dict[Selector, int] = {}
         self._met = _Met()
+        self._spelt: dict[str, pl.Enum] = {}  # by hint, the texts met last
 
     def selectors(
         self, frame: pl.DataFrame, columns: Mapping[str, str], prefix: npt.NDArray[np.int32]
@@ -633,7 +634,7 @@ class _Places:
         named: list[tuple[int, list[str | None]]] = []
         for number, hint in enumerate(_Kind._fields[1:]):
             if hint in columns:
-                names, one = _coded(frame[columns[hint]])
+                names, one, self._spelt[hint] = _coded(frame[columns[hint]], self._spelt.get(hint))
                 code = code * len(names) + one
                 named.append((number, names))
         present, code = _dense(code)
@@ -747,18 +748,21 @@ def _word(words: type[_W], text: str | None) -> _W | None:
         return None
 
 
-def _coded(texts: pl.Series) -> tuple[list[str | None], npt.NDArray[np.int64]]:
-    """The distinct texts (None first) and which each row has. Empty is not known."""
-    cast = texts.cast(pl.String).cast(pl.Categorical(pl.Categories.random()))
-    present = cast.drop_nulls().unique()
-    numbers: list[int] = present.to_physical().to_list()
-    names: list[str | None] = [None] * (max(numbers, default=-1) + 1)
-    for code, name in zip(numbers, present.to_list(), strict=True):
-        names[code] = name
-    codes = cast.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
+def _coded(texts: pl.Series, spelt: pl.Enum | None) -> tuple[list[str | None], npt.NDArray[np.int64], pl.Enum]:
+    """The distinct texts (None first) and which each row has. Empty is not known.
+
+    `spelt` are the texts of the batch before: where it has them all, nothing is looked for.
+    """
+    texts = texts.cast(pl.String)
+    codes = texts.cast(spelt, strict=False) if spelt is not None else None
+    if codes is None or spelt is None or codes.null_count() != texts.null_count():
+        spelt = pl.Enum(texts.drop_nulls().unique().sort())
+        codes = texts.cast(spelt)
+    names: list[str | None] = spelt.categories.to_list()
+    rows = codes.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1
     if "" in names:
-        codes = np.where(codes == names.index("") + 1, 0, codes)
-    return [None, *names], codes
+        rows = np.where(rows == names.index("") + 1, 0, rows)
+    return [None, *names], rows, spelt
 
 
 def _dense(code: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
