@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 
 
 class Word(StrEnum):
     @property
     def bit(self) -> int:
-        return 1 << list(type(self)).index(self)
+        return _bits(type(self))[self]
+
+
+@cache
+def _bits(words: type[Word]) -> dict[Word, int]:
+    return {word: 1 << index for index, word in enumerate(words)}
 
 
 def mask(words: Iterable[Word]) -> int:
