@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg
@@ -70,10 +70,6 @@ def unlink_seller(conn: Connection, account: UUID, seller: UUID) -> None:
         "UPDATE accounts_accountseller SET until = now() WHERE account_id = %s AND seller_id = %s AND until IS NULL",
         [account, seller],
     )
-
-
-def set_status(conn: Connection, account: UUID, status: Literal["active", "suspended", "closed"]) -> None:
-    conn.execute("UPDATE accounts_account SET status = %s WHERE id = %s", [status, account])
 
 
 def add_sender_identity(

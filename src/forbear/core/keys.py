@@ -83,8 +83,3 @@ def kind_of(key: int) -> AddressKind:
 def phone_of(key: int) -> int | None:
     """The number a phone key stands for."""
     return key & (1 << KIND_SHIFT) - 1 if key >> KIND_SHIFT == AddressKind.PHONE else None
-
-
-def sender_id_form(text: str) -> str:
-    """The matching form of an alphanumeric sender id: networks show it as written, but compare it without case."""
-    return text.strip().casefold()

@@ -87,10 +87,6 @@ def resolve_class(
     return places
 
 
-def known_country(code: str) -> bool:
-    return code.strip().upper() in _tables().places
-
-
 def known_zone(name: str) -> bool:
     return name in _tables().clocks
 

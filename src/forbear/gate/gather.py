@@ -147,7 +147,7 @@ def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stor
     distinct = list(dict.fromkeys(senders))
     place_of = {sender: place for place, sender in enumerate(distinct)}
     sender_row = np.zeros(n, np.int32) if len(distinct) == 1 else np.array([place_of[one] for one in senders], np.int32)
-    _sender_flags(distinct, stored.holds, sender_row, true, false)
+    sender_flags(distinct, stored.holds, sender_row, true, false)
     rows_of = _rows_by_address(claims)
     opt_outs = _suppressions(claims, senders, stored.suppressions, rows_of, true, false)
     known = np.uint64(1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN)
@@ -224,7 +224,7 @@ def _confirmations(
     np.add.at(sent, row[since], 1)
 
 
-def _sender_flags(
+def sender_flags(
     distinct: Sequence[Sender],
     holds: Sequence[tuple[UUID | None, UUID | None]],
     sender_row: npt.NDArray[np.int32],
@@ -376,13 +376,13 @@ def _selectors(claims: Claims, senders: Sequence[Sender]) -> tuple[npt.NDArray[n
         place = index.get(key)
         if place is None:
             place = index[key] = len(selectors)
-            selectors.append(_selector(*key))
+            selectors.append(selector_of(*key))
         rows.append(place)
     return np.array(rows, np.int32), selectors
 
 
 @lru_cache(maxsize=1 << 16)
-def _selector(
+def selector_of(
     evidence: Evidence,
     channel: Channel,
     purpose: Purpose,
@@ -454,7 +454,7 @@ def _registries(
         if all_numbers and len(distinct) == 1:
             account, seller = distinct[0]
             said = gate.registries.answer(name, claims.numbers, str(account.id), str(seller.id))
-            found[name] = _column(said.listed, said.obtained_at, said.edition_day)
+            found[name] = registry_column(said.listed, said.obtained_at, said.edition_day)
             continue
         listed = np.full(n, NOT_KNOWN, np.int8)
         obtained, edition = np.full(n, MISSING, np.int64), np.full(n, MISSING, np.int32)
@@ -467,14 +467,14 @@ def _registries(
                 key_id = 0 if numbers else int(claims.addresses.key_id[rows[0]])
                 said = gate.registries.answer(name, column, str(account.id), str(seller.id), key_id)
                 listed[rows], obtained[rows], edition[rows] = said.listed, said.obtained_at, said.edition_day
-        found[name] = _column(listed, obtained, edition)
+        found[name] = registry_column(listed, obtained, edition)
     return found
 
 
 _NO_DAY: Final = np.array(MISSING, np.int32)
 
 
-def _column(
+def registry_column(
     listed: npt.NDArray[np.int8], obtained: npt.NDArray[np.int64], edition: npt.NDArray[np.int32]
 ) -> RegistryColumn:
     return RegistryColumn(

@@ -347,7 +347,7 @@ class Washer:
             )
         else:
             said = self._registries.answer(name, address.numbers, str(account.id), str(seller.id))
-        return gather._column(said.listed, said.obtained_at, said.edition_day)
+        return gather.registry_column(said.listed, said.obtained_at, said.edition_day)
 
     # --- what is said of it afterwards ---
 
@@ -488,7 +488,7 @@ def _constant_flags(
 ) -> tuple[int, int, list[str]]:
     """The facts that hold for every row, true and false, and what of them is only claimed."""
     true, false = np.zeros(1, np.uint64), np.zeros(1, np.uint64)
-    gather._sender_flags([sender], holds, np.zeros(1, np.int32), true, false)
+    gather.sender_flags([sender], holds, np.zeros(1, np.int32), true, false)
     yes, no = int(true[0]), int(false[0])
     yes |= 1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN
     if asked.content is None:
@@ -721,7 +721,7 @@ class _Places:
         account, seller = self._sender
         asked = self._asked
         classes = (kind.prefix,) if kind.prefix != where.NO_EVIDENCE else ()
-        selector = gather._selector(
+        selector = gather.selector_of(
             (kind.country, kind.region, _postcodes.texts[postcode], kind.timezone, classes),
             asked.channel,
             asked.purpose,

@@ -76,9 +76,6 @@ class Pieces:
         index = np.searchsorted(self.starts, at, side="right") - 1
         return self.offsets[np.maximum(index, 0)]
 
-    def local_day(self, at: Moments) -> npt.NDArray[np.int32]:
-        return ((at + self.offset(at)) // DAY).astype(np.int32)
-
     def start_of_day(self, day: int) -> int:
         """The first moment whose local date is `day` or later."""
         for index, (start, offset) in enumerate(zip(self._starts, self._offsets, strict=True)):

@@ -38,11 +38,5 @@ def of_numbers(keys: npt.NDArray[np.int64]) -> Addresses:
     return Addresses(keys, np.zeros(n, np.int16), np.zeros((n, MAC_BYTES), np.uint8), np.ones(n, bool))
 
 
-def of_hashes(keys: npt.NDArray[np.int64], macs: npt.NDArray[np.uint8], key_id: int) -> Addresses:
-    """E-mail addresses, by their keys and macs under one secret."""
-    n = len(keys)
-    return Addresses(keys, np.full(n, key_id, np.int16), macs, np.zeros(n, bool))
-
-
 def some(addresses: Addresses, rows: npt.NDArray[np.intp]) -> Addresses:
     return Addresses(addresses.addr[rows], addresses.key_id[rows], addresses.mac[rows], addresses.exact[rows])
