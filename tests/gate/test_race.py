@@ -9,7 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
+from forbear.core import keys
 from forbear.core.words import Channel
+from forbear.gate.contact import Decided
 from forbear.gate.decide import decide
 from forbear.gate.opt_out import OptOut, opt_out
 from forbear.gate.redeem import Spent, redeem
@@ -87,3 +89,31 @@ def test_no_permit_is_redeemed_after_the_opt_out_was_acknowledged(house: House, 
     assert acknowledged
     assert all(at <= acknowledged[0] for at in redeemed_at)
     assert house.one().rules == ("house.opt_out_all",)
+
+
+def test_a_decision_waits_for_the_person_and_sees_what_was_spent_meanwhile(house: House, database: Database) -> None:
+    """The last attempt is spent by a transaction that has not committed when the decision begins."""
+    person, other = HOT[0], HOT[1]
+    house.decide(*[recorded_call(person) for _ in range(CAP - 1)], *[recorded_call(other) for _ in range(CAP)])
+    mine, theirs = (keys.of_phone(int(number[1:])).column for number in (person, other))
+    answers: list[object] = []
+    with database.app() as spender:
+        spender.execute("BEGIN")
+        spender.execute(
+            "UPDATE ledger_counter SET attempts = (SELECT attempts FROM ledger_counter WHERE addr = %s)"
+            " WHERE addr = %s",
+            [theirs, mine],
+        )
+        asker = threading.Thread(
+            target=lambda: answers.extend(decide(database.app(), [house.asked(recorded_call(person))], house.gate))
+        )
+        asker.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while asker.is_alive() and spender.execute(waiting).fetchone() == (0,):
+            pass
+        assert not answers, "it did not wait for the person"
+        spender.execute("COMMIT")
+        asker.join(30)
+    (decided,) = answers
+    assert isinstance(decided, Decided)
+    assert decided.answers[0].permit is None
