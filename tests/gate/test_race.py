@@ -99,11 +99,7 @@ def test_a_decision_waits_for_the_person_and_sees_what_was_spent_meanwhile(house
     answers: list[object] = []
     with database.app() as spender:
         spender.execute("BEGIN")
-        spender.execute(
-            "UPDATE ledger_counter SET attempts = (SELECT attempts FROM ledger_counter WHERE addr = %s)"
-            " WHERE addr = %s",
-            [theirs, mine],
-        )
+        spender.execute("SELECT addr FROM ledger_counter WHERE addr = %s FOR NO KEY UPDATE", [mine])
         asker = threading.Thread(
             target=lambda: answers.extend(decide(database.app(), [house.asked(recorded_call(person))], house.gate))
         )
@@ -112,6 +108,11 @@ def test_a_decision_waits_for_the_person_and_sees_what_was_spent_meanwhile(house
         while asker.is_alive() and spender.execute(waiting).fetchone() == (0,):
             pass
         assert not answers, "it did not wait for the person"
+        spender.execute(
+            "UPDATE ledger_counter SET attempts = (SELECT attempts FROM ledger_counter WHERE addr = %s)"
+            " WHERE addr = %s",
+            [theirs, mine],
+        )
         spender.execute("COMMIT")
         asker.join(30)
     (decided,) = answers
