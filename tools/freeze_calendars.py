@@ -2,7 +2,8 @@
 
 The days come from the `holidays` library where it is right and from the rule itself where it
 is not: the Australian base has no weekday substitutes and the state calendars drop base days,
-the British base has no Easter Monday, and Pennsylvania closes on Flag Day and Election Day.
+the British base has no Easter Monday, and the American states' days are written out, because the
+library knows no days that only some counties keep and has Utah's Juneteenth wrong.
 Run by hand when the library moves; the difference is read before it is committed.
 """
 
@@ -34,6 +35,13 @@ AU_STATES = ("ACT", "NSW", "NT", "QLD", "SA", "TAS", "VIC", "WA")
 SA_BOXING_DAY = "Proclamation Day"  # 26 December by another name
 
 
+GOOD_FRIDAYS = {
+    day.year: day
+    for day, name in holidays.country_holidays("GB", subdiv="ENG", years=YEARS).items()
+    if name == "Good Friday"
+}
+
+
 def library(country: str, subdiv: str | None = None) -> Days:
     """The library's public holidays; what it calls observed stands in for another day."""
     found = holidays.country_holidays(country, subdiv=subdiv, years=YEARS)
@@ -61,31 +69,125 @@ def au_wa() -> Days:
 
 
 def us_pa() -> Days:
-    """44 P.S. 11 as a rule: a day on Saturday is kept on Friday as well, one on Sunday on Monday as well."""
-    days = {day: kept for day, kept in library("GB", "ENG").items() if kept[0] == "Good Friday"}
+    """44 P.S. 11 as a rule."""
+    days = _american(columbus=True)
+    for year in YEARS:
+        days[_good_friday(year)] = ("Good Friday", False)
+        days[_election_day(year)] = ("Election Day", False)
+        _keep(days, date(year, 6, 14), "Flag Day")
+        _keep(days, date(year, 6, 19), "Juneteenth")
+    return days
+
+
+def us_al() -> Days:
+    """Ala. Code 1-3-8: the whole state's days; Rosa Parks Day is each county's choice and kept in all."""
+    days = _american(columbus=True)
+    for year in YEARS:
+        days[_nth(year, 4, 0, 4)] = ("Confederate Memorial Day", False)
+        days[_nth(year, 6, 0, 1)] = ("Jefferson Davis' Birthday", False)
+        days[date(year, 12, 1)] = ("Mrs. Rosa L. Parks Day", False)
+        if year >= 2021:
+            _keep(days, date(year, 6, 19), "Juneteenth")
+    return days
+
+
+def us_al_mardi_gras() -> Days:
+    """Ala. Code 1-3-8: what only Mobile and Baldwin counties keep."""
+    return {_good_friday(year) - timedelta(days=45): ("Mardi Gras", False) for year in YEARS}
+
+
+def us_la() -> Days:
+    """La. R.S. 1:55, the day after Thanksgiving as the governors proclaim it, and two days nobody enforced in 2018."""
+    days = _american()
+    for year in YEARS:
+        days[date(year, 1, 8)] = ("Battle of New Orleans", False)
+        days[_good_friday(year) - timedelta(days=45)] = ("Mardi Gras", False)
+        days[_good_friday(year)] = ("Good Friday", False)
+        days[date(year, 8, 30)] = ("Huey P. Long Day", False)
+        days[date(year, 11, 1)] = ("All Saints' Day", False)
+        days[_nth(year, 11, 3, 4) + timedelta(days=1)] = ("Acadian Day, by proclamation", False)
+        if year % 2 == 0:
+            days[_election_day(year)] = ("General Election Day", False)
+        if year >= 2021:
+            _keep(days, date(year, 6, 19), "Juneteenth")
+    return days
+
+
+def us_ms() -> Days:
+    """Miss. Code 3-3-7: no Columbus Day and no Juneteenth."""
+    days = _american()
+    for year in YEARS:
+        days[date(year, 4, 30) - timedelta(days=date(year, 4, 30).weekday())] = ("Confederate Memorial Day", False)
+    return days
+
+
+def us_ri() -> Days:
+    """R.I. Gen. Laws 25-1-1 and the federal days; a state day on Sunday is kept on Monday as well."""
+    days = _american(columbus=True)
+    for year in YEARS:
+        independence = date(year, 5, 4)
+        days[independence] = ("Rhode Island Independence Day", False)
+        if independence.weekday() == 6:
+            days[independence + timedelta(days=1)] = ("Rhode Island Independence Day, observed", True)
+        days[_nth(year, 8, 0, 2)] = ("Victory Day", False)
+        if year % 2 == 0:
+            days[_election_day(year)] = ("State Election Day", False)
+        if year >= 2021:
+            _keep(days, date(year, 6, 19), "Juneteenth")
+    return days
+
+
+def us_ut() -> Days:
+    """Utah Code 63G-1-301: Good Friday since 2026-05-06; Juneteenth on its Monday through 2026, on the day since.
+
+    The other reading of each year is kept too: the federal day before 2027, the courts' Monday after.
+    """
+    days = _american(columbus=True)
+    for year in YEARS:
+        if year >= 2027:
+            days[_good_friday(year)] = ("Good Friday", False)
+        if year >= 2022:
+            days[_nth(year, 6, 0, 3)] = ("Juneteenth", False)
+            if year >= 2027:
+                _keep(days, date(year, 6, 19), "Juneteenth")
+            else:
+                days[date(year, 6, 19)] = ("Juneteenth", False)
+        _keep(days, date(year, 7, 24), "Pioneer Day")
+    return days
+
+
+def _american(*, columbus: bool = False) -> Days:
+    """The days that the states' tables have in common, without Juneteenth."""
+    days: Days = {}
     for year in YEARS:
         days[_nth(year, 1, 0, 3)] = ("Martin Luther King Jr. Day", False)
         days[_nth(year, 2, 0, 3)] = ("Presidents' Day", False)
-        last_of_may = date(year, 5, 31)
-        days[last_of_may - timedelta(days=last_of_may.weekday())] = ("Memorial Day", False)
+        days[date(year, 5, 31) - timedelta(days=date(year, 5, 31).weekday())] = ("Memorial Day", False)
         days[_nth(year, 9, 0, 1)] = ("Labor Day", False)
-        days[_nth(year, 10, 0, 2)] = ("Columbus Day", False)
-        days[_nth(year, 11, 0, 1) + timedelta(days=1)] = ("Election Day", False)
+        if columbus:
+            days[_nth(year, 10, 0, 2)] = ("Columbus Day", False)
         days[_nth(year, 11, 3, 4)] = ("Thanksgiving Day", False)
-        for month, number, name in (
-            (1, 1, "New Year's Day"),
-            (6, 14, "Flag Day"),
-            (6, 19, "Juneteenth"),
-            (7, 4, "Independence Day"),
-            (11, 11, "Veterans Day"),
-            (12, 25, "Christmas Day"),
-        ):
-            day = date(year, month, number)
-            days[day] = (name, False)
-            kept = {5: day - timedelta(days=1), 6: day + timedelta(days=1)}.get(day.weekday(), day)
-            if kept not in days:
-                days[kept] = (f"{name}, observed", True)
+        _keep(days, date(year, 1, 1), "New Year's Day")
+        _keep(days, date(year, 7, 4), "Independence Day")
+        _keep(days, date(year, 11, 11), "Veterans Day")
+        _keep(days, date(year, 12, 25), "Christmas Day")
     return days
+
+
+def _keep(days: Days, day: date, name: str) -> None:
+    """A day on Saturday is kept on Friday as well, one on Sunday on Monday as well."""
+    days[day] = (name, False)
+    kept = {5: day - timedelta(days=1), 6: day + timedelta(days=1)}.get(day.weekday(), day)
+    if kept not in days:
+        days[kept] = (f"{name}, observed", True)
+
+
+def _good_friday(year: int) -> date:
+    return GOOD_FRIDAYS[year]
+
+
+def _election_day(year: int) -> date:
+    return _nth(year, 11, 0, 1) + timedelta(days=1)
 
 
 def _nth(year: int, month: int, weekday: int, n: int) -> date:
@@ -120,10 +222,40 @@ CALENDARS: Mapping[str, tuple[str, str, Days]] = {
         "5 U.S.C. 6103",
         library("US"),
     ),
+    "us.al": (
+        "Alabama: the state's legal holidays, with the days they are observed; Rosa Parks Day counted in every county",
+        "Ala. Code 1-3-8; Ala. Admin. Code r. 770-X-5-.17(2); years other than 2026 and 2027 by the rule",
+        us_al(),
+    ),
+    "us.al_mardi_gras": (
+        "Alabama: Mardi Gras, kept in Mobile and Baldwin counties only",
+        "Ala. Code 1-3-8",
+        us_al_mardi_gras(),
+    ),
+    "us.la": (
+        "Louisiana: the legal holidays and those proclaimed each year, with the days they are observed",
+        "La. R.S. 1:55; LPSC General Order R-29617 V(A)(2); years other than 2026 and 2027 by the rule, further days may be proclaimed",  # noqa: E501
+        us_la(),
+    ),
+    "us.ms": (
+        "Mississippi: the legal holidays, with the days they are observed",
+        "Miss. Code 3-3-7; years other than 2026 and 2027 by the rule",
+        us_ms(),
+    ),
     "us.pa": (
         "Pennsylvania: the legal holidays, with the days they are observed",
         "44 P.S. 11; 73 P.S. 2245(a)(10)",
         us_pa(),
+    ),
+    "us.ri": (
+        "Rhode Island: the state and the federal holidays, with the days they are observed",
+        "R.I. Gen. Laws 25-1-1, 5-61-2(2); 5 U.S.C. 6103; years other than 2026 and 2027 by the rule",
+        us_ri(),
+    ),
+    "us.ut": (
+        "Utah: the legal holidays, with the days they are observed; Juneteenth by both readings",
+        "Utah Code 63G-1-301 as amended 2026-05-06 and 2027-01-01; years other than 2026 and 2027 by the rule",
+        us_ut(),
     ),
 }
 
