@@ -155,6 +155,8 @@ class Edges:
             region = self.pick(regions)
             facts["alerts"] = [self.pick([region, region[:2], f"{region}:{self.pick(_COUNTIES)}"])]
             recipient["county"] = self.pick([None, *_COUNTIES])
+        if rule.applies.counties and self.chance(0.8):
+            recipient["county"] = self.pick([*rule.applies.counties, *_COUNTIES])
         zones = sorted({place.zone for place in places})
         now = self.now(rule, self.pick(zones))
         facts["now"] = now
@@ -180,6 +182,10 @@ class Edges:
             good["until"] = self.pick(
                 [None, None, None, "indefinite", self.day_near(today), today + timedelta(days=500)]
             )
+            for condition in conditions_of(rule):
+                if isinstance(condition, ConsentCondition) and condition.after_listing and self.chance(0.7):
+                    since = facts["registries"].get(condition.after_listing, {}).get("since")
+                    good["given"] = self.day_near(since) if since else good["given"]
             facts["consents"] = [good, *self.pick([facts.get("consents", []), []])]
         history: dict[str, Any] = {}
         if self.chance(0.92):
@@ -273,10 +279,18 @@ class Edges:
             day = date(2026, 1, 1) + timedelta(days=self.rng.randrange(700))
         else:
             day = self.day_near(self.pick(self.days))
+        fresh = [c for c in conditions_of(rule) if isinstance(c, FreshCondition) and c.editions]
+        if fresh and self.chance(0.5):  # the day an edition is out, or must be in use
+            edition = date.fromisoformat(f"{day.year}-{self.pick(fresh[0].editions)}")
+            day = self.day_near(edition + timedelta(days=fresh[0].in_force_after_days))
+        eves = [minute for v in rule.values for span in v.eves for minute in span]
+        if eves and self.chance(0.4):
+            closed = [self.rulebook.calendars[name] for v in rule.values for name in v.closed_on]
+            day = date_of(self.pick([h.day for calendar in closed for h in calendar.days])) - timedelta(days=1)
         windows = [v.hours for v in rule.values if v.hours] or [
             v.hours for other in self.rulebook.rules for v in other.values if v.hours
         ]
-        minutes = [0]
+        minutes = [0, *eves]
         if windows:
             minutes += [m for span in self.pick(windows)[day.weekday()] for m in span]
         minute = self.pick(minutes) if self.chance(0.7) else self.rng.randrange(1440)
@@ -359,6 +373,10 @@ class Edges:
             edition = self.day_near(date.fromisoformat(f"{today.year}-{self.pick(fresh.editions)}"))
             if self.chance(0.3):
                 checked, edition = edition, None
+        elif fresh is not None and fresh.edition_days and self.chance(0.8):
+            edition = self.day_near(today - timedelta(days=fresh.edition_days))
+        elif fresh is not None and fresh.edition_months and self.chance(0.8):
+            edition = self.day_near(_back(today, fresh.edition_months))
         if self.chance(0.2):
             checked = self.near(datetime.combine(checked, now.time(), tzinfo=UTC))
         if self.chance(0.4):

@@ -77,6 +77,17 @@ _RULES = (
         top='applies = { places = ["AU", "US-HI"], mode = ["live", "predictive"] }',
     ),
     rule_file(
+        "gb.hours",
+        "within_hours",
+        """
+        hours = { mon_fri = ["09:00-20:00"], sat = ["10:00-19:00"], sun = [] }
+        closed_on = ["fr.holidays", "au.holidays"]
+        eves = ["10:00-12:30", "13:00-19:00"]
+        unless = [{ consent = ["express", "express_written"], covers = ["out_of_hours"] }]
+        """,
+        top='applies = { places = ["GB", "AU-QLD"], counties = ["Erie", "Kings"] }\nexempt = [{ counties = ["kings"], channel = ["sms"] }]',
+    ),
+    rule_file(
         "us.new_hours",
         "within_hours",
         'from = 2026-11-24\nhours = { every_day = ["00:00-23:00"] }',
@@ -138,6 +149,28 @@ _RULES = (
         'registry = "us.state"\neditions = ["01-01", "04-01", "07-01", "11-24"]',
         on_fail="FORBIDDEN",
         top='applies = { places = ["US-TX", "US-AZ"], channel = ["voice"] }',
+    ),
+    rule_file(
+        "gb.list",
+        "not_listed",
+        """
+        registry = "gb.tps"
+        edition_months = 2
+        unless = [{ consent = ["any_express"], after_listing = "gb.tps", at_most_months = 3 }]
+        ---
+        registry = "gb.ctps"
+        edition_days = 60
+        fresh_days = 28
+        """.replace("---", "to = 2026-11-20\n---\nfrom = 2026-11-21"),
+        on_fail="UNKNOWN",
+        top='applies = { places = ["GB"], purpose = ["marketing"] }',
+    ),
+    rule_file(
+        "us.late_list",
+        "not_listed",
+        'registry = "us.state"\neditions = ["02-01", "05-01", "08-01", "11-01"]\neditions_in_force_after_days = 30',
+        on_fail="UNKNOWN",
+        top='applies = { places = ["US-FL"] }',
     ),
     rule_file("au.list", "not_listed", 'registry = "au.dncr"\nfresh_days = 30', on_fail="UNKNOWN", top='applies = { places = ["AU"] }'),
     # consent in every form
@@ -264,6 +297,10 @@ _RULES = (
         """,
         top='applies = { channel = ["voice"], places = ["US", "AU-QLD"] }\nexempt = [{ sender = ["government"] }]',
     ),
+    rule_file(
+        "us.keeps", "retains", 'record = "consent"\nkeep_months = 60\nafter = "use"', top='applies = { places = ["US"] }'
+    ),
+    rule_file("gb.honours", "honours", 'business_days = 10\ncalendar = "fr.holidays"', top='applies = { places = ["GB"] }'),
     rule_file("fr.short", "forbidden", "from = 2026-11-24\nto = 2026-11-24", on_fail="FORBIDDEN", top="applies = { places = ['FR'] }"),
 )  # fmt: skip
 

@@ -149,12 +149,27 @@ def _consent(condition: ConsentCondition, key: AtomKey, column: Column) -> Answe
         needs_date[:] = True
     if condition.given_from is not None:
         sure, maybe = sure & (given >= condition.given_from), maybe & (~dated | (given >= condition.given_from))
+    if condition.after_listing is not None:
+        surely, possibly = _after_listing(condition.after_listing, given, row, column)
+        sure, maybe = sure & surely, maybe & possibly
     lasts = column.last_day[row] < until
     sure, maybe = sure & lasts & (dated | ~needs_date), maybe & lasts
     if condition.after_refusal:
         surely, possibly = _refused_since(consents, column)
         sure, maybe = sure & ~possibly, maybe & ~surely
     return _by_row(column, row, sure, maybe, known)
+
+
+def _after_listing(registry: str, given: Ints, row: Rows, column: Column) -> tuple[Truth, Truth]:
+    """By consent: is the number not listed, or was it listed on an earlier day than the consent? Surely, possibly."""
+    answer = column.facts.registries.get(registry)
+    if answer is None:
+        return np.zeros(len(row), bool), np.ones(len(row), bool)
+    listed = answer.listed[row] if answer.listed.ndim else np.broadcast_to(answer.listed, row.shape)
+    since = answer.since_day[row] if answer.since_day.ndim else np.broadcast_to(answer.since_day, row.shape)
+    dated = (since != MISSING) & (given != MISSING)
+    later = dated & (given > since)
+    return (listed == NO) | ((listed == YES) & later), (listed != YES) | ~dated | later
 
 
 def _good(consents: Consents, levels: int, key: AtomKey, column: Column) -> tuple[Truth, Truth]:
@@ -268,15 +283,23 @@ def _fresh(condition: FreshCondition, column: Column) -> Answer:
         at = np.broadcast_to(answer.checked_at, (column.facts.n,))
         first, _ = column.local_days(at, np.arange(column.facts.n, dtype=np.int32))
         checked = np.where(at != MISSING, first, checked)
-    dated = checked != MISSING
+    edition, today = answer.edition_day.astype(np.int64), column.last_day
+    told = edition != MISSING
+    demands: list[tuple[Truth, Truth]] = []  # is the date known, and is it recent enough
+    if condition.days is not None:
+        demands.append((checked != MISSING, today - checked <= condition.days))
     if condition.editions:
-        edition = np.where(answer.edition_day != MISSING, answer.edition_day.astype(np.int64), checked)
-        dated = edition != MISSING
-        newest = _latest_edition(condition.editions, column.last_day)
-        return _plain(dated & (edition >= newest)), _plain(dated & (edition < newest))
-    assert condition.days is not None
-    age = column.last_day - checked
-    return _plain(dated & (age <= condition.days)), _plain(dated & (age > condition.days))
+        of = np.where(told, edition, checked)
+        newest = _latest_edition(condition.editions, today - condition.in_force_after_days)
+        demands.append((of != MISSING, of >= newest))
+    if condition.edition_days is not None:
+        demands.append((told, today - edition <= condition.edition_days))
+    if condition.edition_months is not None:
+        demands.append((told, today <= _add_months(np.where(told, edition, 0), condition.edition_months)))
+    fresh, stale = np.asarray(True), np.asarray(False)
+    for dated, recent in demands:
+        fresh, stale = fresh & dated & recent, stale | (dated & ~recent)
+    return _plain(fresh), _plain(stale)
 
 
 def _latest_edition(editions: tuple[str, ...], today: Ints) -> Ints:

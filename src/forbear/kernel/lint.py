@@ -18,6 +18,7 @@ from forbear.kernel.casefile import read
 from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from forbear.kernel.reference import Situation, code_of
+from forbear.rulebook.load import STATED_ONLY
 from forbear.rulebook.model import Example, FlagCondition, Rule, Rulebook
 
 _ANSWER = frozenset(field.name for field in fields(Registry))
@@ -57,7 +58,7 @@ def missing_sides(rule: Rule) -> Iterator[BadInput]:
     wanted = [example.want for example in rule.examples]
     if not wanted:
         yield BadInput("no `example`", file=rule.file, todo="show a case on each side of the rule")
-    elif rule.check != "owes" and not rests_on_the_store(rule):
+    elif rule.check not in STATED_ONLY and not rests_on_the_store(rule):
         if not {Code.SATISFIED, Code.SILENT} & set(wanted):
             yield BadInput("no example that is met", file=rule.file, todo="add one that wants SATISFIED or SILENT")
         if not any(code > Code.SATISFIED for code in wanted):

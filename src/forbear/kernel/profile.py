@@ -22,7 +22,8 @@ from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.instants import DAY, FOREVER_AT
 from forbear.core.words import Channel, Purpose, Word, mask
 from forbear.kernel.facts import Flag, Selector
-from forbear.kernel.zones import EMPTY, Ints, Pieces, Spans, open_spans, outside, pieces, union
+from forbear.kernel.zones import EMPTY, Ints, Pieces, Spans, open_on_eves, open_spans, outside, pieces, union
+from forbear.rulebook.load import STATED_ONLY
 from forbear.rulebook.model import (
     ALWAYS,
     NEVER,
@@ -334,12 +335,16 @@ class Compiler:
                     calendars = tuple(self.rulebook.calendars[c] for c in value.closed_on)
                     closed = _holidays(calendars, drop_substitutes, first_day, last_day)
                     assert value.hours is not None
-                    opened = open_spans(
-                        pieces(by, first_year, last_year), value.hours, closed, first_day - 1, last_day + 1
-                    )
+                    clock_pieces = pieces(by, first_year, last_year)
+                    opened = open_spans(clock_pieces, value.hours, closed, first_day - 1, last_day + 1)
                     begin = first_day * DAY if value.from_day == ALWAYS else home.start_of_day(value.from_day)
                     finish = last_day * DAY if value.to_day == NEVER else home.start_of_day(value.to_day + 1)
-                    spans = outside(opened, max(begin, first_day * DAY), min(finish, last_day * DAY))
+                    begin, finish = max(begin, first_day * DAY), min(finish, last_day * DAY)
+                    spans = outside(opened, begin, finish)
+                    if value.eves:
+                        eves = open_on_eves(clock_pieces, value.eves, closed, first_day - 1, last_day + 1)
+                        shut = outside(eves, begin, finish)
+                        spans = union(np.r_[spans.starts, shut.starts], np.r_[spans.ends, shut.ends])
                     if len(self._windows) > 4096:
                         self._windows.clear()
                     self._windows[key] = spans
@@ -371,7 +376,7 @@ class Compiler:
             if not in_force(value):
                 continue
             rule = self.rulebook.rules[index]
-            if rule.check == "owes":
+            if rule.check in STATED_ONLY:
                 if rule.shadow:
                     continue
                 obligations.extend(word for word in value.obligations if word not in obligations)
@@ -510,6 +515,8 @@ def _selects(selection: Selection, selector: Selector) -> bool:
         return False
     if selection.sector and selector.sector not in selection.sector:  # a sector is stated where it has a rule
         return False
+    if selection.counties and selector.county is not None and not _in_county(selection, selector.county):
+        return False
     policy = dict(selector.policy)
     return all(policy.get(name, value) == value for name, value in selection.policy)
 
@@ -537,6 +544,7 @@ def _exempts(selection: Selection, selector: Selector, purposes: int) -> bool:
         and sure(selection.line_type, selector.line_type)
         and (not selection.sender_country or selector.sender_country in selection.sender_country)
         and (not selection.sector or selector.sector in selection.sector)
+        and (not selection.counties or (selector.county is not None and _in_county(selection, selector.county)))
         and all(dict(selector.policy).get(name) == value for name, value in selection.policy)
     )
 
@@ -578,6 +586,10 @@ def _alerted(region: str, selector: Selector, surely: bool = False) -> bool:
         if not county or (not surely if selector.county is None else _plain(county) == _plain(selector.county)):
             return True
     return False
+
+
+def _in_county(selection: Selection, county: str) -> bool:
+    return _plain(county) in {_plain(named) for named in selection.counties}
 
 
 def _plain(county: str) -> str:

@@ -226,6 +226,10 @@ def _county(name: str) -> str:
     return name.strip()
 
 
+def lives_in(counties: tuple[str, ...], county: str) -> bool:
+    return any(_county(named) == _county(county) for named in counties)
+
+
 def may_be_within(selection: Selection, contact: Situation) -> bool:
     """No known fact puts the contact outside; what is not known counts as possible, but a sector must be stated."""
     stated, sender, recipient = contact.case.contact, contact.case.sender, contact.case.recipient
@@ -240,6 +244,8 @@ def may_be_within(selection: Selection, contact: Situation) -> bool:
     if selection.sender_country and sender.country is not None and sender.country not in selection.sender_country:
         return False
     if selection.sector and stated.sector not in selection.sector:
+        return False
+    if selection.counties and recipient.county is not None and not lives_in(selection.counties, recipient.county):
         return False
     if recipient.line_type is not None and not _in(recipient.line_type, selection.line_type):
         return False
@@ -274,6 +280,8 @@ def is_surely_within(selection: Selection, contact: Situation) -> bool:
         return False
     if selection.sector and stated.sector not in selection.sector:
         return False
+    if selection.counties and not (recipient.county and lives_in(selection.counties, recipient.county)):
+        return False
     if selection.line_type and not (recipient.line_type and _in(recipient.line_type, selection.line_type)):
         return False
     return all(getattr(contact.case.policy, name, None) == wanted for name, wanted in selection.policy)
@@ -293,7 +301,7 @@ def text_code(rule: Rule, value: Value, contact: Situation, about: frozenset[Pur
             return clause_code(either(value.any_of + value.unless, contact, about), rule.on_fail)
         case "forbidden":
             return clause_code(either(value.unless, contact, about), rule.on_fail)
-        case "owes":
+        case "owes" | "retains" | "honours":
             return Code.SATISFIED
         case "not_listed":
             assert value.listed is not None
@@ -358,6 +366,11 @@ def is_open(value: Value, clock: str, zone: str, contact: Situation, rulebook: R
     if any(closed_day(name, shown.date(), contact, rulebook) for name in value.closed_on):
         return False
     minute = shown.hour * 60 + shown.minute
+    if value.eves:
+        tomorrow = shown.date() + timedelta(days=1)
+        eve = any(closed_day(name, tomorrow, contact, rulebook) for name in value.closed_on)
+        if eve and not any(start <= minute < end for start, end in value.eves):
+            return False
     return any(start <= minute < end for start, end in value.hours[shown.weekday()])
 
 
@@ -512,7 +525,20 @@ def consent_good(consent: Consent, condition: ConsentCondition, contact: Situati
         answers.append(None if given is None else day_of(given) >= condition.given_from)
     if condition.after_refusal:
         answers.append(after_refusals(consent, contact))
+    if condition.after_listing is not None:
+        answers.append(after_listing(consent, condition.after_listing, contact))
     return _all(answers)
+
+
+def after_listing(consent: Consent, name: str, contact: Situation) -> Sure:
+    """The number is not on the list, or came there on an earlier day than the consent."""
+    answer = registry(name, contact)
+    if answer is None or answer.listed is None:
+        return None
+    given = given_day(consent, contact)
+    if not answer.listed:
+        return True
+    return None if given is None or answer.since is None else given > answer.since
 
 
 def of_level(consent: Consent, levels: int) -> Sure:
@@ -633,7 +659,7 @@ def unlisted(condition: ListedCondition, contact: Situation) -> Sure:
 
 
 def fresh(condition: FreshCondition, contact: Situation) -> Sure:
-    """The answer is young enough, or of the edition that was the latest today."""
+    """The answer is young enough, and its list young enough or of the edition that was to be used today."""
     answer = registry(condition.registry, contact)
     if answer is None:
         return None
@@ -643,7 +669,14 @@ def fresh(condition: FreshCondition, contact: Situation) -> Sure:
         answers.append(None if checked is None else (contact.last_day - checked).days <= condition.days)
     if condition.editions:
         edition = checked if answer.edition is None else answer.edition
-        answers.append(None if edition is None else edition >= latest_edition(condition.editions, contact.last_day))
+        binding = contact.last_day - timedelta(days=condition.in_force_after_days)
+        answers.append(None if edition is None else edition >= latest_edition(condition.editions, binding))
+    if condition.edition_days is not None:
+        limit = timedelta(days=condition.edition_days)
+        answers.append(None if answer.edition is None else contact.last_day - answer.edition <= limit)
+    if condition.edition_months is not None:
+        last = None if answer.edition is None else months_after(answer.edition, condition.edition_months)
+        answers.append(None if last is None else contact.last_day <= last)
     return _all(answers)
 
 
@@ -835,7 +868,7 @@ def moments_of_change(rules: list[Rule], contact: Situation) -> Iterator[datetim
         (clock, start)
         for rule in rules
         for value in rule.values
-        for day in value.hours or ()
+        for day in (*(value.hours or ()), value.eves)
         for start, _ in day
         for clock in value.clocks
     }

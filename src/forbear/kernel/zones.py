@@ -181,3 +181,15 @@ def open_spans(zone: Pieces, hours: Hours, closed: npt.NDArray[np.int32], first_
         starts.append(begin_at[real])
         ends.append(end_at[real])
     return union(np.concatenate(starts), np.concatenate(ends))
+
+
+def open_on_eves(
+    zone: Pieces, windows: tuple[tuple[int, int], ...], closed: npt.NDArray[np.int32], first_day: int, last_day: int
+) -> Spans:
+    """Every local day whole, but a day before a `closed` one only within `windows`."""
+    days = np.arange(first_day, last_day + 1, dtype=np.int32)
+    eves = closed - 1
+    others = np.setdiff1d(days, eves)
+    whole = open_spans(zone, (((0, 1440),),) * 7, eves.astype(np.int32), first_day, last_day)
+    short = open_spans(zone, (windows,) * 7, others.astype(np.int32), first_day, last_day)
+    return union(np.r_[whole.starts, short.starts], np.r_[whole.ends, short.ends])

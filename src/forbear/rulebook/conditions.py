@@ -89,6 +89,7 @@ def _condition(table: Table) -> Condition:
             at_most_days=table.number("at_most_days"),
             after_refusal=table.truth("after_refusal"),
             given_from=table.day("given_from"),
+            after_listing=table.text("after_listing", required=False) or None,
         )
     elif table.has("relationship"):
         condition = RelationshipCondition(
@@ -147,23 +148,29 @@ def hours_of(table: Table, value: Table) -> Hours:
         days = _SPANS.get(key) or ((_DAYS.index(key),) if key in _DAYS else None)
         if days is None:
             value.fail(f"unknown day `{key}`", "hours", todo=f"use {', '.join((*_DAYS, *_SPANS))}")
-        if not isinstance(windows, list):
-            value.fail('must be a list of "HH:MM-HH:MM"', "hours")
-        spans: list[tuple[int, int]] = []
-        for window in windows:
-            match = _WINDOW.match(window) if isinstance(window, str) else None
-            if not match:
-                value.fail(f"`{window}` is no window", "hours", todo='write it as "08:00-21:00"')
-            h1, m1, h2, m2 = (int(part) for part in match.groups())
-            start, end = h1 * 60 + m1, h2 * 60 + m2
-            if m1 > 59 or m2 > 59 or not start < end <= 1440 or (spans and start < spans[-1][1]):
-                value.fail(f"`{window}` is empty, too long or out of order", "hours")
-            spans.append((start, end))
+        spans = windows_of(windows, value, "hours")
         for day in days:
             if week[day] is not None and key in _SPANS:
                 value.fail(f"`{_DAYS[day]}` is given twice", "hours", todo="put the single day after the span")
-            week[day] = tuple(spans)
+            week[day] = spans
     if any(day is None for day in week):
         missing = ", ".join(name for name, day in zip(_DAYS, week, strict=True) if day is None)
         value.fail(f"no hours for {missing}", "hours", todo="write an empty list for a closed day")
     return tuple(day for day in week if day is not None)
+
+
+def windows_of(windows: object, value: Table, key: str) -> tuple[tuple[int, int], ...]:
+    """`["10:00-13:00", "14:00-20:00"]` as minutes of the day, in order and apart."""
+    if not isinstance(windows, list):
+        value.fail('must be a list of "HH:MM-HH:MM"', key)
+    spans: list[tuple[int, int]] = []
+    for window in windows:
+        match = _WINDOW.match(window) if isinstance(window, str) else None
+        if not match:
+            value.fail(f"`{window}` is no window", key, todo='write it as "08:00-21:00"')
+        h1, m1, h2, m2 = (int(part) for part in match.groups())
+        start, end = h1 * 60 + m1, h2 * 60 + m2
+        if m1 > 59 or m2 > 59 or not start < end <= 1440 or (spans and start < spans[-1][1]):
+            value.fail(f"`{window}` is empty, too long or out of order", key)
+        spans.append((start, end))
+    return tuple(spans)

@@ -28,7 +28,7 @@ from forbear.core.words import (
     RecipientKind,
     SenderKind,
 )
-from forbear.rulebook.conditions import alternatives_of, hours_of
+from forbear.rulebook.conditions import alternatives_of, hours_of, windows_of
 from forbear.rulebook.model import (
     ALWAYS,
     NEVER,
@@ -37,11 +37,13 @@ from forbear.rulebook.model import (
     CapCondition,
     Citation,
     Coverage,
+    Deadline,
     Example,
     FreshCondition,
     Holiday,
     Hours,
     ListedCondition,
+    Retention,
     Rule,
     Rulebook,
     Selection,
@@ -49,7 +51,22 @@ from forbear.rulebook.model import (
 )
 from forbear.rulebook.read import Table, all_of, parse
 
-CHECKS = ("requires", "forbidden", "not_listed", "within_hours", "max_attempts", "wait_after", "owes")
+CHECKS = (
+    "requires",
+    "forbidden",
+    "not_listed",
+    "within_hours",
+    "max_attempts",
+    "wait_after",
+    "owes",
+    "retains",
+    "honours",
+)
+STATED_ONLY = ("owes", "retains", "honours")  # they say what else is due and never change a verdict
+TERMS = ("within_seconds", "works_days")
+RECORDS = ("consent", "opt_out", "contact", "complaint", "relationship", "registry")
+KEPT_AFTER = ("grant", "use", "withdrawal", "request", "contact", "last_activity")
+UNITS = ("business_days", "days", "hours")
 CONFIDENCES = ("high", "medium", "low", "policy")
 EVENTS = ("answered", "conversation", "abandoned", "refused")
 OBLIGATIONS = (
@@ -64,6 +81,17 @@ OBLIGATIONS = (
     "disclose_ai",
     "end_call_when_asked",
     "state_purpose",
+    "show_own_number",
+    "show_principals_number",
+    "state_goods",
+    "offer_do_not_call",
+    "sexually_explicit_label",
+    "provider_details",
+    "company_details",
+    "inform_right_to_object",
+    "source_of_data_on_request",
+    "ask_before_message",
+    "reference_number",
 )
 _ID = re.compile(r"^[a-z]{2,5}(\.[a-z0-9_]+)+$")
 _PLACE = re.compile(r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
@@ -80,7 +108,7 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
         if name.rsplit("/", 1)[-1] == "bases.toml":
             bases.update(parse(name, files[name])[0])
     for name in sorted(files):
-        if not name.endswith(".toml") or name.rsplit("/", 1)[-1] == "bases.toml":
+        if not name.endswith(".toml") or name.rsplit("/", 1)[-1] == "bases.toml" or name.startswith("obligations/"):
             continue
         if name.rsplit("/", 1)[-1] == "coverage.toml":
             coverage += _coverage(name, files[name])
@@ -98,12 +126,13 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
             raise BadInput(f"the id `{rule.id}` stands in {ids[rule.id]} too", file=rule.file, line=line, key="id")
         ids[rule.id] = rule.file
         for index, value in enumerate(rule.values):
-            for named in value.closed_on:
+            asked = [("closed_on", named) for named in value.closed_on]
+            if value.deadline is not None and value.deadline.calendar is not None:
+                asked.append(("calendar", value.deadline.calendar))
+            for key, named in asked:
                 if named not in calendars:
-                    line = parse(rule.file, files[rule.file])[1].get(("value", index, "closed_on"))
-                    raise BadInput(
-                        f"no calendar `{named}`", file=rule.file, line=line, key="closed_on", todo="write it first"
-                    )
+                    line = parse(rule.file, files[rule.file])[1].get(("value", index, key))
+                    raise BadInput(f"no calendar `{named}`", file=rule.file, line=line, key=key, todo="write it first")
     return Rulebook(tuple(rules), coverage, calendars, digest(files))
 
 
@@ -146,10 +175,10 @@ def _rule(name: str, content: bytes, bases: Mapping[str, Mapping[str, Any]]) -> 
     title = top.text("title")
     check = top.text("check", one_of=CHECKS)
     on_fail = Code[
-        top.text("on_fail", required=check != "owes", one_of=("NOT_NOW", "UNKNOWN", "FORBIDDEN")) or "UNKNOWN"
+        top.text("on_fail", required=check not in STATED_ONLY, one_of=("NOT_NOW", "UNKNOWN", "FORBIDDEN")) or "UNKNOWN"
     ]
     timed = check in ("within_hours", "max_attempts", "wait_after")
-    if check != "owes" and timed != (on_fail is Code.NOT_NOW):
+    if check not in STATED_ONLY and timed != (on_fail is Code.NOT_NOW):
         top.fail(f"a `{check}` rule {'says' if timed else 'never says'} NOT_NOW", "on_fail")
     confidence = top.text("confidence", one_of=CONFIDENCES)
     note = top.text("note", required=False)
@@ -227,6 +256,7 @@ def _selection(table: Table) -> Selection:
             table.fail("must be true, false or a word", f"policy.{key}")
     selection = Selection(
         places=places,
+        counties=table.texts("counties"),
         channel=table.mask("channel", Channel),
         mode=table.mask("mode", Mode),
         purpose=table.mask("purpose", Purpose),
@@ -251,6 +281,7 @@ def _cite(table: Table) -> Citation:
         seen,
         table.text("url", required=False) or None,
         table.text("quote", required=False) or None,
+        table.text("source", required=False) or None,
     )
     table.done()
     return citation
@@ -290,6 +321,10 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
     listed: ListedCondition | None = None
     fresh: FreshCondition | None = None
     obligations: tuple[str, ...] = ()
+    eves: tuple[tuple[int, int], ...] = ()
+    terms: tuple[tuple[str, int], ...] = ()
+    retention: Retention | None = None
+    deadline: Deadline | None = None
     if check == "requires":
         any_of = alternatives_of(table, "any_of")
         if not any_of:
@@ -301,6 +336,10 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
             if not _CLOCK.match(clock):
                 table.fail(f"`{clock}` is neither local nor an offset (-06:00)", "clocks")
         closed_on = table.texts("closed_on")
+        if table.has("eves"):
+            eves = windows_of(table.any("eves"), table, "eves")
+            if not closed_on or not eves:
+                table.fail("the day before no holiday", "eves", todo="name the calendars in `closed_on`")
     elif check in ("max_attempts", "wait_after"):
         attempts = table.number("attempts", required=True) if check == "max_attempts" else 1
         only = table.texts("after" if check == "wait_after" else "only")
@@ -324,13 +363,17 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
         registry = table.text("registry")
         listed = ListedCondition(registry, table.number("binds_after_days"))
         days, editions = table.number("fresh_days"), table.texts("editions")
+        in_force_after = table.number("editions_in_force_after_days")
+        edition_days, edition_months = table.number("edition_days"), table.number("edition_months")
         for edition in editions:
             if not _is_day_of_the_year(edition):
                 table.fail(f"`{edition}` is no day of the year", "editions", todo="write it as MM-DD")
         if days is not None and editions:
             table.fail("is fresh by `fresh_days` or by `editions`, not by both", "editions")
-        if days is not None or editions:
-            fresh = FreshCondition(registry, days, editions)
+        if in_force_after is not None and not editions:
+            table.fail("no `editions` that come into force", "editions_in_force_after_days")
+        if days or editions or edition_days or edition_months:
+            fresh = FreshCondition(registry, days, editions, in_force_after or 0, edition_days, edition_months)
     elif check == "owes":
         if unless:
             table.fail("an `owes` rule is not lifted", "unless", todo="say in `exempt` who owes nothing")
@@ -340,6 +383,14 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
                 table.fail(f"`{word}` is none of {', '.join(OBLIGATIONS)}", "obligations")
         if not obligations:
             table.fail("no `obligations`")
+        terms = _terms(table.table("terms"), table)
+    elif check in ("retains", "honours"):
+        if unless:
+            table.fail(f"a `{check}` rule is not lifted", "unless", todo="say in `exempt` whom it spares")
+        if check == "retains":
+            retention = _retention(table)
+        else:
+            deadline = _deadline(table)
     table.done()
     return Value(
         ALWAYS if from_day is None else from_day,
@@ -350,11 +401,45 @@ def _value(table: Table, check: str, shared: AnyOf) -> Value:
         hours,
         clocks,
         closed_on,
+        eves,
         cap,
         listed,
         fresh,
         obligations,
+        terms,
+        retention,
+        deadline,
     )
+
+
+def _terms(table: Table, value: Table) -> tuple[tuple[str, int], ...]:
+    terms: list[tuple[str, int]] = []
+    for word in TERMS:
+        number = table.number(word)
+        if number is not None:
+            terms.append((word, number))
+    for key in table.left():
+        value.fail(f"`{key}` is none of {', '.join(TERMS)}", "terms")
+    return tuple(terms)
+
+
+def _retention(table: Table) -> Retention:
+    record = table.text("record", one_of=RECORDS)
+    months, keep = table.number("keep_months"), table.text("keep", required=False, one_of=("forever",))
+    if (months is None) == (not keep):
+        table.fail('keeps a record for `keep_months`, or `keep = "forever"`', "keep_months")
+    return Retention(record, months, table.text("after", one_of=KEPT_AFTER))
+
+
+def _deadline(table: Table) -> Deadline:
+    stated = [(unit, table.number(unit, least=0)) for unit in UNITS]
+    numbers = [(number, unit) for unit, number in stated if number is not None]
+    if len(numbers) != 1:
+        table.fail(f"states one of {', '.join(UNITS)}")
+    (number, unit), calendar = numbers[0], table.text("calendar", required=False) or None
+    if calendar is not None and unit != "business_days":
+        table.fail("only business days have a calendar", "calendar")
+    return Deadline(number, unit, calendar)
 
 
 def _is_day_of_the_year(text: str) -> bool:

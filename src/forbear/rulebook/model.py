@@ -34,6 +34,7 @@ class ConsentCondition:
     at_most_days: int | None = None
     after_refusal: bool = False  # given after the last attempt the person refused
     given_from: int | None = None  # given on this day or later
+    after_listing: str | None = None  # given on a later day than the listing in this registry, if it is listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,18 @@ class ListedCondition:
 
 @dataclass(frozen=True, slots=True)
 class FreshCondition:
-    """The registry's answer is at most `days` old, or (`editions`: MM-DD) of the latest edition published."""
+    """How old the registry's answer, or the list it came from, may be; all that is stated must hold.
+
+    The answer is at most `days` old; it is of the latest of the `editions` (MM-DD of each year) that had been
+    published `in_force_after_days` ago; the list's own date is at most `edition_days` or `edition_months` back.
+    """
 
     registry: str
     days: int | None = None
     editions: tuple[str, ...] = ()
+    in_force_after_days: int = 0
+    edition_days: int | None = None
+    edition_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,24 @@ Hours = tuple[tuple[tuple[int, int], ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long a record is kept: `months` (None: for ever) after an event."""
+
+    record: str  # consent, opt_out, contact, ...
+    months: int | None
+    after: str  # grant, use, withdrawal, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """By when an opt-out must have been carried out: so many of the unit after it was received."""
+
+    number: int
+    unit: str  # business_days, days, hours
+    calendar: str | None = None  # whose holidays are no business days
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One text of the rule, in force on local days `from_day`..`to_day` (both included).
 
@@ -169,10 +195,14 @@ class Value:
     hours: Hours | None = None  # within_hours
     clocks: tuple[str, ...] = ("local",)
     closed_on: tuple[str, ...] = ()
+    eves: tuple[tuple[int, int], ...] = ()  # the day before a closed one is open within these only; empty: as any day
     cap: CapCondition | None = None  # max_attempts, wait_after
     listed: ListedCondition | None = None  # not_listed
     fresh: FreshCondition | None = None
     obligations: tuple[str, ...] = ()  # owes
+    terms: tuple[tuple[str, int], ...] = ()  # owes: how soon, how long
+    retention: Retention | None = None  # retains
+    deadline: Deadline | None = None  # honours
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +210,7 @@ class Selection:
     """Which contacts a rule is about. An empty field selects all; masks are of the words' bits."""
 
     places: tuple[str, ...] = ()  # countries or regions
+    counties: tuple[str, ...] = ()  # of those regions; a person whose county is not known may live there
     channel: int = 0
     mode: int = 0
     purpose: int = 0
@@ -198,6 +229,7 @@ class Citation:
     seen: int  # day
     url: str | None = None
     quote: str | None = None
+    source: str | None = None  # where the text was read, if not in the text itself
 
 
 @dataclass(frozen=True, slots=True)
