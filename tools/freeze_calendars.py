@@ -68,6 +68,14 @@ def au_wa() -> Days:
     return library("AU", "WA") | au_national()
 
 
+def au_every_state() -> Days:
+    """What is a holiday wherever in Australia: each state's days with the nation's own, and then their intersection."""
+    national = {day: (name.replace("ANZAC", "Anzac"), False) for day, (name, _) in library("AU").items()}
+    kept = au_national()
+    shared = set.intersection(*({*library("AU", state), *national} for state in AU_STATES))
+    return {day: kept[day] for day in sorted(shared) if day in kept}
+
+
 def us_pa() -> Days:
     """44 P.S. 11 as a rule."""
     days = _american(columbus=True)
@@ -205,6 +213,11 @@ CALENDARS: Mapping[str, tuple[str, str, Days]] = {
         "Western Australia: the national and the state public holidays",
         "Public and Bank Holidays Act 1972 (WA)",
         au_wa(),
+    ),
+    "au.every_state": (
+        "Australia: the days that every state and territory keeps",
+        "Holiday acts of the states and territories",
+        au_every_state(),
     ),
     "fr.l3133_1": ("France: the eleven days of article L3133-1", "Code du travail L3133-1", library("FR")),
     "de.public": (
