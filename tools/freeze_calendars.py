@@ -203,6 +203,35 @@ def _nth(year: int, month: int, weekday: int, n: int) -> date:
     return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
 
 
+def member_state(country: str) -> Days:
+    """The library's public holidays in English; a day off that was moved or is kept later stands in for another."""
+    found = holidays.country_holidays(country, years=YEARS, language="en_US")
+    return {
+        day: (name.replace(" (observed)", ", observed"), "(observed)" in name or "(substituted from" in name)
+        for day, name in found.items()
+    }
+
+
+MEMBER_STATES = {
+    "AT": ("Austria", "Arbeitsruhegesetz § 7(2)"),
+    "BE": ("Belgium", "Loi du 4 janvier 1974 relative aux jours fériés; AR du 18 avril 1974"),
+    "BG": ("Bulgaria", "Labour Code art 154"),
+    "CY": ("Cyprus", "Public holidays announced by the Public Administration and Personnel Department"),
+    "CZ": ("Czechia", "Zákon č. 245/2000 Sb."),
+    "DK": ("Denmark", "Holidays of the national church; lov nr. 214 af 6. marts 2023 for the end of Great Prayer Day"),
+    "EE": ("Estonia", "Pühade ja tähtpäevade seadus"),
+    "FI": ("Finland", "Church Act 652/2023, acts 388/1937 and 272/1944; the eves of Midsummer and Christmas by custom"),
+    "GR": ("Greece", "Royal decree 748/1966 art 4; Law 1157/1981"),
+    "HR": ("Croatia", "Zakon o blagdanima, spomendanima i neradnim danima u Republici Hrvatskoj (NN 110/19)"),
+    "HU": ("Hungary", "2012. évi I. törvény 102. §; the yearly decrees that move working days, as far as published"),
+    "IE": ("Ireland", "Organisation of Working Time Act 1997 sch 2"),
+    "LT": ("Lithuania", "Darbo kodeksas art 123"),
+    "LU": ("Luxembourg", "Code du travail art L.232-2"),
+    "LV": ("Latvia", "Likums Par svētku, atceres un atzīmējamām dienām; the yearly orders that move working days"),
+    "MT": ("Malta", "National Holidays and Other Public Holidays Act (Cap. 252)"),
+}
+
+
 CALENDARS: Mapping[str, tuple[str, str, Days]] = {
     "au.national": (
         "Australia: the national public holidays and the weekdays that stand in for them",
@@ -270,6 +299,10 @@ CALENDARS: Mapping[str, tuple[str, str, Days]] = {
         "Utah Code 63G-1-301 as amended 2026-05-06 and 2027-01-01; years other than 2026 and 2027 by the rule",
         us_ut(),
     ),
+    **{
+        f"{country.lower()}.public": (f"{name}: the public holidays of the whole country", act, member_state(country))
+        for country, (name, act) in MEMBER_STATES.items()
+    },
 }
 
 
