@@ -18,7 +18,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ROUNDS ?= 20
 
-.PHONY: help setup run test check crash lock clean
+.PHONY: help setup run test check bench crash faults lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-%: $(VENV)/.dev ## Run one benchmark: bench-wash, bench-decide (QUICK=1: a
 
 crash: $(VENV)/.dev ## Kill server and database under load and look for losses (ROUNDS=20)
 	@$(BIN)/python -m bench.crash --rounds $(ROUNDS)
+
+faults: $(VENV)/.dev ## Plant small faults in the rules and count what the worked examples catch (RULES=us.fl: some)
+	@$(BIN)/python tools/plant_faults.py $(RULES) $(if $(CASES),--cases $(CASES)) --survivors build/survivors.txt
 
 lock: $(VENV)/.dev ## Pin and hash the requirements anew (maintainers)
 	@$(BIN)/python -m pip install -q uv
