@@ -229,7 +229,49 @@ MEMBER_STATES = {
     "LU": ("Luxembourg", "Code du travail art L.232-2"),
     "LV": ("Latvia", "Likums Par svētku, atceres un atzīmējamām dienām; the yearly orders that move working days"),
     "MT": ("Malta", "National Holidays and Other Public Holidays Act (Cap. 252)"),
+    "ES": ("Spain", "Estatuto de los Trabajadores art 37.2; the yearly resolutions on working holidays"),
+    "IT": ("Italy", "Legge 260/1949, Legge 54/1977; 4 October from 2026"),
+    "NL": ("the Netherlands", "Algemene termijnenwet art 3"),
+    "PL": ("Poland", "Ustawa o dniach wolnych od pracy; 24 December from 2025"),
+    "PT": ("Portugal", "Código do Trabalho art 234"),
+    "RO": ("Romania", "Codul muncii art 139"),
+    "SE": ("Sweden", "Lag (1989:253) om allmänna helgdagar"),
+    "SI": ("Slovenia", "Zakon o praznikih in dela prostih dnevih"),
+    "SK": ("Slovakia", "Zákon č. 241/1993 Z. z.: the days on which nobody works"),
 }
+
+ES_COMMUNITIES = {
+    "AN": "Andalucía",
+    "AR": "Aragón",
+    "AS": "Asturias",
+    "CB": "Cantabria",
+    "CE": "Ceuta",
+    "CL": "Castilla y León",
+    "CM": "Castilla-La Mancha",
+    "CN": "Canarias",
+    "CT": "Cataluña",
+    "EX": "Extremadura",
+    "GA": "Galicia",
+    "IB": "Illes Balears",
+    "MC": "Murcia",
+    "MD": "Madrid",
+    "ML": "Melilla",
+    "NC": "Navarra",
+    "PV": "País Vasco",
+    "RI": "La Rioja",
+    "VC": "Comunitat Valenciana",
+}
+
+
+def es_community(code: str) -> Days:
+    """What an autonomous community keeps and the days of all Spain; a Monday kept later is a holiday like others."""
+    found = holidays.country_holidays("ES", subdiv=code, years=YEARS, language="en_US")
+    return {day: (name, False) for day, name in found.items()} | member_state("ES")
+
+
+def nl_commemoration() -> Days:
+    """4 May: no public holiday, but no day to sell on."""
+    return {date(year, 5, 4): ("Remembrance Day", False) for year in YEARS}
 
 
 CALENDARS: Mapping[str, tuple[str, str, Days]] = {
@@ -303,6 +345,19 @@ CALENDARS: Mapping[str, tuple[str, str, Days]] = {
         f"{country.lower()}.public": (f"{name}: the public holidays of the whole country", act, member_state(country))
         for country, (name, act) in MEMBER_STATES.items()
     },
+    **{
+        f"es.{code.lower()}": (
+            f"{name}: the public holidays of Spain and of the community, those of municipalities left out",
+            "Estatuto de los Trabajadores art 37.2; the yearly resolutions on working holidays; later years by the rule",
+            es_community(code),
+        )
+        for code, name in ES_COMMUNITIES.items()
+    },
+    "nl.commemoration": (
+        "the Netherlands: the national day of remembrance",
+        "Code Telemarketing, as revised 2024-10-15",
+        nl_commemoration(),
+    ),
 }
 
 
