@@ -348,7 +348,7 @@ CALENDARS: Mapping[str, tuple[str, str, Days]] = {
     **{
         f"es.{code.lower()}": (
             f"{name}: the public holidays of Spain and of the community, those of municipalities left out",
-            "Estatuto de los Trabajadores art 37.2; the yearly resolutions on working holidays; later years by the rule",
+            "Estatuto de los Trabajadores art 37.2; the yearly resolutions on holidays; later years by the rule",
             es_community(code),
         )
         for code, name in ES_COMMUNITIES.items()
