@@ -48,7 +48,7 @@ crash: $(VENV)/.dev ## Kill server and database under load and look for losses (
 	@$(BIN)/python -m bench.crash --rounds $(ROUNDS)
 
 faults: $(VENV)/.dev ## Plant small faults in the rules and count what the worked examples catch (RULES=us.fl: some)
-	@$(BIN)/python tools/plant_faults.py $(RULES) $(if $(CASES),--cases $(CASES)) --survivors build/survivors.txt
+	@$(BIN)/python -m tools.plant_faults $(RULES) $(if $(CASES),--cases $(CASES)) --survivors build/survivors.txt
 
 lock: $(VENV)/.dev ## Pin and hash the requirements anew (maintainers)
 	@$(BIN)/python -m pip install -q uv

@@ -1,4 +1,4 @@
-"""How many small faults in the rules would a worked example notice? `python tools/plant_faults.py [PREFIX]`.
+"""How many small faults in the rules would a worked example notice? `python -m tools.plant_faults [PREFIX]`.
 
 Every value a rule states is changed a little, one at a time: an edge of a window by a minute, a
 period or a cap by one, a date by a day, a country, a word or an alternative left out, a flag turned

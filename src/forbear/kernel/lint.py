@@ -73,6 +73,11 @@ def rests_on_the_store(rule: Rule) -> bool:
 
 def case_of(rule: Rule, example: Example) -> Case:
     """The example as a case. Raises `BadInput` naming the key that is wrong."""
+    return read({"id": rule.id, **facts_of_example(rule, example)})
+
+
+def facts_of_example(rule: Rule, example: Example) -> dict[str, Any]:
+    """The example as the keys of the case format. Raises `BadInput` naming the key that is wrong."""
     facts = _copied(rule.base)
     for key, value in example.facts.items():
         *parents, last = _path(key)
@@ -87,8 +92,8 @@ def case_of(rule: Rule, example: Example) -> Case:
         if value == "":
             inner.pop(last, None)
         else:
-            inner[last] = value
-    return read({"id": rule.id, **facts})
+            inner[last] = _copied(value) if isinstance(value, Mapping) else value
+    return facts
 
 
 def _path(key: str) -> list[str]:
