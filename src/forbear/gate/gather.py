@@ -19,6 +19,7 @@ from forbear.core import where
 from forbear.core.instants import MISSING
 from forbear.core.keys import NO_KEY
 from forbear.core.words import Channel, LineType, Mode, OptOutScope, Purpose, RecipientKind, SenderKind
+from forbear.gate.asking import Asking, Whom
 from forbear.gate.claims import Claims, Evidence
 from forbear.gate.opened import Gate
 from forbear.kernel.facts import (
@@ -162,7 +163,7 @@ def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stor
         selectors=selectors,
         true=true,
         false=false,
-        registries=_registries(gate, claims, distinct, sender_row),
+        registries=_registries(gate, claims, distinct, sender_row, selector, selectors, now),
         caller=caller,
         callers=callers,
         consents=_consents(claims, senders, stored.consents, rows_of),
@@ -440,33 +441,43 @@ def _callers(
 
 
 def _registries(
-    gate: Gate, claims: Claims, distinct: Sequence[Sender], sender_row: npt.NDArray[np.int32]
+    gate: Gate,
+    claims: Claims,
+    distinct: Sequence[Sender],
+    sender_row: npt.NDArray[np.int32],
+    selector: npt.NDArray[np.int32],
+    selectors: Sequence[Selector],
+    now: int,
 ) -> dict[str, RegistryColumn]:
     """The mapped snapshots' answers. A registry that is not here, or does not cover a number, is not known."""
-    here = set(gate.registries.names())
+    mapped = gate.registries.pinned()
+    here = {*mapped.names(), *mapped.in_parts}
+    names = [name for name in gate.asked if name in here]
+    if not names:
+        return {}
     n = len(claims.contacts)
-    found: dict[str, RegistryColumn] = {}
+    senders = [Asking(mapped, gate.demands, str(account.id), str(seller.id), now) for account, seller in distinct]
     by_number = claims.addresses.exact
-    all_numbers = bool(by_number.all())
-    for name in gate.asked:
-        if name not in here:
-            continue
-        if all_numbers and len(distinct) == 1:
-            account, seller = distinct[0]
-            said = gate.registries.answer(name, claims.numbers, str(account.id), str(seller.id))
-            found[name] = registry_column(said.listed, said.obtained_at, said.edition_day)
-            continue
+    if len(senders) == 1 and by_number.all():
+        whom = Whom(claims.numbers)
+        return {name: registry_column(*senders[0].ask(name, whom, selector, selectors).answer) for name in names}
+    groups: list[tuple[npt.NDArray[np.int64], Asking, Whom]] = []
+    for place, asking in enumerate(senders):
+        for numbers in (True, False):
+            rows = np.flatnonzero((sender_row == place) & (by_number == numbers))
+            if len(rows) and numbers:
+                groups.append((rows, asking, Whom(claims.numbers[rows])))
+            elif len(rows):
+                keyed = claims.addresses.addr[rows].astype(np.uint64)
+                texts = [claims.contacts[row].to for row in rows.tolist()]
+                groups.append((rows, asking, Whom(keyed, int(claims.addresses.key_id[rows[0]]), texts)))
+    found: dict[str, RegistryColumn] = {}
+    for name in names:
         listed = np.full(n, NOT_KNOWN, np.int8)
         obtained, edition = np.full(n, MISSING, np.int64), np.full(n, MISSING, np.int32)
-        for place, (account, seller) in enumerate(distinct):
-            for numbers in (True, False):
-                rows = np.flatnonzero((sender_row == place) & (by_number == numbers))
-                if not len(rows):
-                    continue
-                column = claims.numbers[rows] if numbers else claims.addresses.addr[rows].astype(np.uint64)
-                key_id = 0 if numbers else int(claims.addresses.key_id[rows[0]])
-                said = gate.registries.answer(name, column, str(account.id), str(seller.id), key_id)
-                listed[rows], obtained[rows], edition[rows] = said.listed, said.obtained_at, said.edition_day
+        for rows, asking, whom in groups:
+            said = asking.ask(name, whom, selector[rows], selectors).answer
+            listed[rows], obtained[rows], edition[rows] = said
         found[name] = registry_column(listed, obtained, edition)
     return found
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from forbear.accounts.home import Secrets, load_secrets
 from forbear.core.keys import Secret
+from forbear.gate.freshness import Demands, demands_of
 from forbear.kernel.judge import Engine
 from forbear.registries.snapshots import Registries, default_folder
 from forbear.rulebook.load import shipped
-from forbear.rulebook.model import FreshCondition, ListedCondition, Value
 
 _LOOK_AGAIN_S: Final = 1.0
 
@@ -26,12 +26,13 @@ class Gate:
     registries: Registries
     secrets: tuple[Secret, ...]
     asked: tuple[str, ...] = ()  # the registries some rule of the rulebook asks
+    demands: Demands = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _looked_at_s: float = 0.0
 
     def __post_init__(self) -> None:
-        rules = self.engine.rulebook.rules
-        self.asked = tuple(sorted({name for rule in rules for value in rule.values for name in _registries_of(value)}))
+        self.demands = demands_of(self.engine.rulebook)
+        self.asked = tuple(self.demands.of)
 
     @property
     def secret(self) -> Secret:
@@ -57,16 +58,3 @@ def secrets_of(known: Secrets) -> tuple[Secret, ...]:
 def opened() -> Gate:
     """The gate of this process: the shipped rulebook, the registries and secrets of its home."""
     return Gate(Engine(shipped()), Registries.open(default_folder()), secrets_of(load_secrets()))
-
-
-def _registries_of(value: object) -> set[str]:
-    """Every registry a text of a rule names, however deep in its conditions."""
-    if isinstance(value, ListedCondition | FreshCondition):
-        return {value.registry}
-    if isinstance(value, tuple):
-        return {name for part in value for name in _registries_of(part)}
-    if isinstance(value, Value):
-        return {
-            name for part in (value.any_of, value.unless, value.listed, value.fresh) for name in _registries_of(part)
-        }
-    return set()

@@ -32,6 +32,7 @@ from forbear.core.keys import AddressKind
 from forbear.core.phones import NumberFault
 from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, Word
 from forbear.gate import gather, known, lists
+from forbear.gate.asking import Asking, Whom
 from forbear.gate.claims import MARKETING, word_hash
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender
 from forbear.gate.known import Hits, Known, Reach, in_sorted
@@ -208,13 +209,18 @@ class Washer:
         if registered is not None:
             bit = 1 << Flag.SENDER_ID_REGISTERED
             self._true, self._false = (self._true | bit, self._false) if registered else (self._true, self._false | bit)
-        self._registries = gate.registries.pinned()
-        self._asked_registries = [name for name in gate.asked if self._layers(name)]
+        account, seller = sender
+        self._asking = Asking(gate.registries.pinned(), gate.demands, str(account.id), str(seller.id), at)
+        self._asked_registries = [name for name in gate.asked if self._asking.layers(name)]
+        self._hashed_mail = any(
+            layer.manifest.hashing is not None for name in self._asked_registries for layer in self._asking.layers(name)
+        )
         self._lock = threading.Lock()
         self._line_of: dict[int, int] = {}  # by combination
         self._index: dict[Line, int] = {}
         self._table: pl.DataFrame | None = None  # of the lines in the index
         self._dates: dict[int, int] = {}
+        self._codes: dict[tuple[str, int], int] = {}
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._reasons: Counter[tuple[str, str, str]] = Counter()
 
@@ -224,14 +230,20 @@ class Washer:
         The kernel judges each combination of facts once in the whole wash, and each row of
         which the ledger holds something of its own (an opt-out, a consent, an attempt).
         """
-        address = self._address(frame[self.columns["to"]])
+        to = frame[self.columns["to"]]
+        address = self._address(to)
+        selector, selectors = self._places.selectors(frame, self.columns, where.prefix_class(address.numbers))
+        whom = self._whom(to, address)
+        said = {name: self._asking.ask(name, whom, selector, selectors) for name in self._asked_registries}
         batch = _Batch(
             address,
-            *self._places.selectors(frame, self.columns, where.prefix_class(address.numbers)),
+            selector,
+            selectors,
             self._suppressed(address),
-            {name: self._answer(name, address) for name in self._asked_registries},
+            {name: gather.registry_column(*one.answer) for name, one in said.items()},
+            frozenset(name for name, one in said.items() if not one.by_selector),
         )
-        said = self._find(self._said, address)
+        stopped = self._find(self._said, address)
         consents, tried = self._find(self.known.consents, address), self._find(self.known.attempts, address)
         present, local = _dense(self._combinations(batch))
         with self._lock:
@@ -247,14 +259,14 @@ class Washer:
             lines, table = list(self._index), self._table
             of_code = np.array([self._line_of[code] for code in present.tolist()], np.uint32)
         which = of_code[local]
-        own = np.unique(np.concatenate([said.row, consents.row, tried.row]))
+        own = np.unique(np.concatenate([stopped.row, consents.row, tried.row]))
         if own.size:
             among = np.zeros(frame.height, np.int64)
             among[own] = np.arange(own.size)
             mine = self.asked.reach.campaign
             facts = replace(
                 self._facts(batch, own),
-                opt_outs=_opt_outs(Hits(among[said.row], said.entry), mine),
+                opt_outs=_opt_outs(Hits(among[stopped.row], stopped.entry), mine),
                 consents=_consents(Hits(among[consents.row], consents.entry)),
                 attempts=_attempts(Hits(among[tried.row], tried.entry)),
             )
@@ -274,16 +286,25 @@ class Washer:
 
     def _combinations(self, batch: _Batch) -> Ints:
         """By row one number for all that is judged of it, its own entries in the ledger apart."""
-        code = batch.selector.astype(np.int64)
-        for column in batch.registries.values():
-            code = code * 3 + (column.listed + 1)
+        code, most = batch.selector.astype(np.int64), _SELECTORS
+        for name, column in batch.registries.items():
+            code, most = self._within(name, code * 3 + (column.listed + 1), most * 3)
             for dates in (column.checked_at, column.edition_day):
-                if dates.ndim:  # answers of several washes: which of them
+                if dates.ndim and name in batch.dated:  # answers of several washes: which of them
                     distinct, which = np.unique(dates, return_inverse=True)
                     with self._lock:
                         met = [self._dates.setdefault(int(date), len(self._dates)) for date in distinct]
-                    code = code * _LAYERS + np.array(met, np.int64)[which]
+                    code, most = self._within(name, code * _LAYERS + np.array(met, np.int64)[which], most * _LAYERS)
         return (code * 2 + batch.suppressed) * 16 + batch.address.faults
+
+    def _within(self, name: str, code: Ints, most: int) -> tuple[Ints, int]:
+        """The codes, numbered anew (and the same in every batch) before so many registries outgrow 64 bits."""
+        if most < 1 << 44:
+            return code, most
+        distinct, which = np.unique(code, return_inverse=True)
+        with self._lock:
+            met = [self._codes.setdefault((name, one), len(self._codes)) for one in distinct.tolist()]
+        return np.array(met, np.int64)[which], _SELECTORS
 
     def _address(self, to: pl.Series) -> _Address:
         if self.asked.channel is not Channel.EMAIL:
@@ -334,28 +355,21 @@ class Washer:
         found[hits.row[known.covering(hits.entry, self.asked.reach)]] = True
         return found
 
-    def _layers(self, name: str) -> list[Any]:
-        account, seller = self.sender
-        return self._registries.layers(name, str(account.id), str(seller.id))
-
-    def _answer(self, name: str, address: _Address) -> RegistryColumn:
-        account, seller = self.sender
-        if address.macs:
-            secret = self.gate.secret
-            said = self._registries.answer(
-                name, address.keys[0].view(np.uint64), str(account.id), str(seller.id), secret.id
-            )
-        else:
-            said = self._registries.answer(name, address.numbers, str(account.id), str(seller.id))
-        return gather.registry_column(said.listed, said.obtained_at, said.edition_day)
+    def _whom(self, to: pl.Series, address: _Address) -> Whom:
+        if not address.macs:
+            return Whom(address.numbers)
+        texts = to.cast(pl.String).to_list() if self._hashed_mail else None
+        return Whom(address.keys[0].view(np.uint64), self.gate.secret.id, texts)
 
     # --- what is said of it afterwards ---
 
     def snapshots(self) -> list[Snapshot]:
         return [
-            Snapshot(name, s.manifest.id, s.manifest.digest, s.manifest.obtained_at, s.manifest.edition_day)
+            Snapshot(
+                s.manifest.registry, s.manifest.id, s.manifest.digest, s.manifest.obtained_at, s.manifest.edition_day
+            )
             for name in self._asked_registries
-            for s in self._layers(name)
+            for s in self._asking.layers(name)
         ]
 
     def receipt(self, done: Done, name: str) -> dict[str, Any]:
@@ -380,7 +394,7 @@ class Washer:
         }
 
     def report(self, done: Done, receipt: dict[str, Any]) -> Report:
-        absent = [name for name in self.gate.asked if name not in self._asked_registries]
+        absent = [one for name in self.gate.asked for one in self._asking.missing(name)]
         return Report(
             self._verdicts,
             self._reasons,
@@ -413,6 +427,7 @@ class _Batch(NamedTuple):
     selectors: list[Selector]
     suppressed: npt.NDArray[np.bool_]
     registries: dict[str, RegistryColumn]
+    dated: frozenset[str]  # registries whose dates do not follow from the selector
 
 
 def _some(column: RegistryColumn, rows: Ints) -> RegistryColumn:
@@ -526,6 +541,7 @@ _DIGITS: Final = range(3, 7)  # lengths of all-digit postcodes that are looked u
 _OFFSET: Final = {length: sum(10**k for k in range(3, length)) for length in _DIGITS}
 _SIZE: Final = _OFFSET[6] + 10**6
 _HOMES: Final = 64
+_SELECTORS: Final = 1 << 28  # more than a wash meets, or combinations of facts
 _LAYERS: Final = 1024  # more dates than all registries' layers together have
 _FULL: Final = {"US": 5, "AU": 4, "FR": 5, "ES": 5}  # digits of a whole postcode: none were dropped in front
 _MOST: Final = 1 << 20  # distinct words of hints that are remembered

@@ -1,8 +1,10 @@
 """What a registry's file says: columns of keys, read whole or refused whole.
 
-Four forms: the FTC's flat file (one number a line), its change list, the answers of a
-washing service such as ACMA's, and a plain CSV of numbers or e-mail addresses. A line
-that is not what the form says ends the reading with its place, never with a guess.
+The FTC's flat file (one number a line) and its change list; the fixed width records of the
+British preference services; the answers of a washing service such as ACMA's or of the
+Reassigned Numbers Database; a plain CSV of numbers, e-mail addresses or hashes; hashes one a
+line, or as records of bytes. A line that is not what the form says ends the reading with its
+place, never with a guess.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ _TIMES = (
 class Answers(NamedTuple):
     keys: Keys
     listed: Mask
+    no_data: Mask | None = None  # asked, and the registry cannot tell
 
 
 class Changes(NamedTuple):
@@ -95,6 +98,94 @@ def _bad_flat(source: Source, text: bytes, line: int, at: int, since: int) -> Ba
     stop = text.find(b"\n", at)
     got = text[at : stop if stop >= 0 else None].rstrip(b"\r")
     return source.bad(f"{len(got)} characters that are no number in the form of the lines before", line)
+
+
+# --- the fixed width file of the TPS and CTPS ------------------------------------------------
+
+
+_TPS_WIDTH: Final = 12
+_NDC: Final = 5  # characters of the national dialling code, left justified
+_TPS_DIGITS: Final = (8, 10, 11)  # of a number with its 0; 8: 0800 1111 and its like
+_BRITAIN: Final = 44
+
+
+def tps(source: Source) -> Iterator[Keys]:
+    """Records of twelve characters, as E.164 keys of +44.
+
+    Either a dialling code in five characters and the rest in seven, flush to the outside (`01635 506160`),
+    or the whole number flush left (`01635506160 `); one of the two, and one line end, throughout.
+    """
+    width, split = 0, False
+    for block in source.blocks():
+        text, line = block
+        if width == 0:
+            head = re.match(rb"[^\r\n]{12}(\r?\n|$)", text)
+            if head is None:
+                got = len(text.partition(b"\n")[0].rstrip(b"\r"))
+                raise source.bad(f"{got} characters, not {_TPS_WIDTH}", line, todo="is this the fixed width file?")
+            width, ends = head.end() + (0 if head[1] else 2), head[1] or b"\r\n"
+            split = b" " in text[:_TPS_WIDTH].rstrip(b" ")
+        if not text.endswith(b"\n"):
+            text += ends
+        count = len(text) // width
+        rows = np.frombuffer(text, np.uint8, count * width).reshape(count, width)
+        if count * width != len(text) or not (rows[:, _TPS_WIDTH:] == np.frombuffer(ends, np.uint8)).all():
+            raise _bad_width(source, text, line)
+        yield _tps_keys(source, rows[:, :_TPS_WIDTH], split, line)
+
+
+def _bad_width(source: Source, text: bytes, line: int) -> BadInput:
+    rows = text.removesuffix(b"\n").split(b"\n")
+    crlf = rows[0].endswith(b"\r")
+    for number, row in enumerate(rows, line):
+        if len(row.rstrip(b"\r")) != _TPS_WIDTH:
+            return source.bad(f"{len(row.rstrip(bytes([13])))} characters, not {_TPS_WIDTH}", number)
+        if row.endswith(b"\r") != crlf:
+            return source.bad("ends in another way than the lines before", number)
+    return source.bad("is torn", line + len(rows) - 1)
+
+
+def _tps_keys(source: Source, rows: npt.NDArray[np.uint8], split: bool, line: int) -> Keys:
+    digit, blank = rows - np.uint8(48) <= 9, rows == ord(" ")
+    count = digit.sum(axis=1)
+    after_blank = blank[:, :-1] & digit[:, 1:]  # a digit follows a blank
+    before_blank = digit[:, :-1] & blank[:, 1:]
+    codes, rests = slice(0, _NDC), slice(_NDC, _TPS_WIDTH)
+    if split:
+        code = ~(digit | blank)[:, codes].all(axis=1) | after_blank[:, : _NDC - 1].any(axis=1)
+        code |= (rows[:, 0] != ord("0")) | ~digit[:, 1:3].all(axis=1)
+        rest = ~(digit | blank)[:, rests].all(axis=1) | before_blank[:, _NDC:].any(axis=1) | ~digit[:, -1]
+    else:
+        code = ~(digit | blank).all(axis=1) | after_blank.any(axis=1) | (rows[:, 0] != ord("0"))
+        rest = np.zeros(len(rows), np.bool_)
+    wrong = code | rest | ~np.isin(count, _TPS_DIGITS) | (rows[:, 1] == ord("0"))
+    if wrong.any():
+        at = int(wrong.argmax())
+        where = "1-12" if not split else "1-5" if code[at] else "6-12" if rest[at] else "1-12"
+        todo = "a code in 1-5 and the rest in 6-12, as in the lines before" if split else "as in the lines before"
+        raise source.bad("is no British number with its 0", line + at, where, todo=todo)
+    value = np.zeros(len(rows), np.uint64)
+    for i in range(_TPS_WIDTH):
+        value = np.where(digit[:, i], value * np.uint64(10) + (rows[:, i] - np.uint8(48)), value)
+    keys: Keys = value + np.uint64(_BRITAIN) * np.uint64(10) ** (count - 1).astype(np.uint64)
+    return keys
+
+
+# --- hashes as bytes --------------------------------------------------------------------------
+
+
+def digests(source: Source, size: int) -> Iterator[Keys]:
+    """Records of `size` bytes, one hash each, with nothing between them; as the keys of those hashes."""
+    rest, read = b"", 0
+    for block in source.blocks():
+        text = rest + block.text
+        whole = len(text) // size * size
+        rest, read = text[whole:], read + whole
+        rows = np.frombuffer(text, np.uint8, whole).reshape(-1, size)
+        yield np.ascontiguousarray(rows[:, :8]).view(">u8").ravel().astype(np.uint64)
+    source.lines = read // size
+    if rest:
+        raise source.bad(f"its size is no multiple of {size} bytes", todo="it is torn, or made of other hashes")
 
 
 # --- comma separated files ----------------------------------------------------------------
@@ -171,46 +262,77 @@ def _column(source: Source, table: Table, name: str) -> pl.Series:
     return table.frame[name]
 
 
-def _keys(source: Source, table: Table, name: str, keys_of: KeysOf) -> Keys:
+def _keys(source: Source, table: Table, name: str, keys_of: KeysOf, what: str) -> Keys:
     keys = keys_of(_column(source, table, name))
     bad = keys == 0
     if bad.any():
-        raise source.bad("is not an address of this registry's kind", table.line + int(bad.argmax()), name)
+        raise source.bad(what, table.line + int(bad.argmax()), name)
     return keys
 
 
-def plain(source: Source, column: str, keys_of: KeysOf) -> Iterator[Keys]:
-    """A CSV with a header and one column of addresses."""
-    for table in tables(source, None):
-        yield _keys(source, table, column, keys_of)
+ADDRESS: Final = "is not an address of this registry's kind"
+
+
+def plain(
+    source: Source, column: str, keys_of: KeysOf, what: str = ADDRESS, names: Sequence[str] | None = None
+) -> Iterator[Keys]:
+    """A CSV with a header (or the columns `names`) and one column of addresses; `what` is said of any other text."""
+    for table in tables(source, names):
+        yield _keys(source, table, column, keys_of, what)
 
 
 def answers(
-    source: Source, column: str, keys_of: KeysOf, result: str | None, listed: Sequence[str], clean: Sequence[str]
+    source: Source,
+    column: str,
+    keys_of: KeysOf,
+    result: str | None,
+    listed: Sequence[str],
+    clean: Sequence[str],
+    no_data: Sequence[str] = (),
+    *,
+    what: str = ADDRESS,
+    since: str | None = None,
+    asked_day: int | None = None,
 ) -> Iterator[Answers]:
     """A washing service's answers: a CSV with a header, an address and what was answered.
 
-    `listed` and `clean` are the two words (compared without case) of the column `result`; any
+    `listed`, `clean` and `no_data` are the words (compared without case) of the column `result`; any
     other word refuses the file. Without `result` every address in the file has the one
-    answer whose words are not empty.
+    answer whose words are not empty. `since` is the column of the day that was asked about
+    (Reassigned Numbers Database), which must not be after the day of asking.
     """
-    yes, no = ([word.casefold() for word in words] for words in (listed, clean))
-    if set(yes) & set(no):
-        raise BadInput("one word means both listed and not listed", key="result")
+    yes, no, unknown = ([word.casefold() for word in words] for words in (listed, clean, no_data))
+    if len({*yes, *no, *unknown}) < len(yes) + len(no) + len(unknown):
+        raise BadInput("one word has two meanings", key="result")
     for table in tables(source, None):
-        keys = _keys(source, table, column, keys_of)
+        keys = _keys(source, table, column, keys_of, what)
+        if since is not None:
+            _check_days(source, table, since, asked_day)
         if result is None:
             yield Answers(keys, np.full(keys.size, bool(yes)))
             continue
         word = _column(source, table, result).str.to_lowercase()
-        is_yes, is_no = word.is_in(yes).to_numpy(), word.is_in(no).to_numpy()
-        odd = ~(is_yes | is_no)
+        is_yes, is_no, is_unknown = (word.is_in(words).to_numpy() for words in (yes, no, unknown))
+        odd = ~(is_yes | is_no | is_unknown)
         if odd.any():
-            known = " or ".join([*listed, *clean])
+            known = " or ".join([*listed, *clean, *no_data])
             raise source.bad(
                 f"is not {known}", table.line + int(odd.argmax()), result, todo="state which word means what"
             )
-        yield Answers(keys, is_yes)
+        yield Answers(keys, is_yes, is_unknown if unknown else None)
+
+
+def _check_days(source: Source, table: Table, name: str, asked_day: int | None) -> None:
+    column = _column(source, table, name)
+    compact = column.str.contains(r"^\d{8}$")
+    iso = column.set(compact, column.str.replace(r"^(\d{4})(\d\d)(\d\d)$", "$1-$2-$3"))
+    days = iso.str.to_date("%Y-%m-%d", strict=False)
+    if days.null_count():
+        line = table.line + int(days.is_null().arg_max() or 0)
+        raise source.bad("is no date", line, name, todo="like 2026-11-21 or 20261121")
+    late = days.to_physical().to_numpy() > (asked_day if asked_day is not None else np.iinfo(np.int32).max)
+    if late.any():
+        raise source.bad("is after the day of asking", table.line + int(late.argmax()), name)
 
 
 # --- the FTC's change list ----------------------------------------------------------------

@@ -6,7 +6,11 @@
 A snapshot of kind `full` says of every address it covers whether it is listed. One of kind
 `answers` knows only the addresses it was asked about; several may be in force, and the
 newest that knows an address answers. Whatever is not covered is not known: no snapshot,
-another area code, an address that was never washed.
+another area code, an address that was never washed, one the registry had no data on.
+
+A list of hashes is asked with the hash of the address (`hashing`). A registry may be kept in
+parts: `us.state.FL` is Florida's list for rules that ask `us.state`; where every operator
+keeps a register of its own, `parts.json` names those that make up the whole.
 
 `current` is replaced in one step. Readers keep what they mapped until `refresh`.
 """
@@ -18,7 +22,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +35,7 @@ from forbear.accounts.home import home
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, MISSING, date_of, day_of, moment_of, rfc3339
 from forbear.registries import formats
+from forbear.registries.hashing import Hashing
 from forbear.registries.numberset import (
     AREAS,
     FIRST,
@@ -51,9 +56,10 @@ ALL: Final = "all"  # the scope of a snapshot that every account of the installa
 LAYERS: Final = 64  # answers in force at once; older ones are retired
 KEPT: Final = 3  # retired sets kept on disk; manifests are kept for good
 
+_PART = re.compile(r"[A-Za-z0-9_]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*(\.[A-Za-z0-9_]+)*")
 _SCOPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-YES, NO, NOT_KNOWN = np.int8(1), np.int8(0), np.int8(-1)
+YES, NO, NOT_KNOWN, NO_DATA = np.int8(1), np.int8(0), np.int8(-1), np.int8(-2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class Manifest:
     base: str | None = None  # the snapshot a change list was applied to
     adds: int | None = None
     deletes: int | None = None
+    hashing: Hashing | None = None  # of a list of hashes
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)
@@ -96,14 +103,26 @@ class Manifest:
         try:
             said = json.loads(text)
             files = tuple(File(**f) for f in said.pop("files"))
-            return Manifest(**said | {"covers": tuple(said["covers"]), "files": files})
+            hashing = said.pop("hashing", None)
+            if hashing is not None:
+                hashing = Hashing(hashing["algorithm"], tuple(hashing["forms"]), hashing["country"])
+            return Manifest(**said | {"covers": tuple(said["covers"]), "files": files, "hashing": hashing})
         except (ValueError, TypeError, KeyError) as error:
             raise BadInput(f"is no manifest: {error}", file=file) from None
 
+    def speaks_of(self, key_id: int) -> bool:
+        """Whether it can answer for numbers (`key_id` 0), or for e-mail addresses keyed with that secret."""
+        if self.hashing is not None:
+            return self.hashing.mail == (key_id != 0)
+        return self.key_id == key_id
+
     @property
     def digest(self) -> str:
-        """One name for the content: that of the answers where there are two sets."""
+        """One name for the content: that of the answers where there are several sets."""
         return "+".join(self.sets[name] for name in sorted(self.sets))
+
+
+Texts = Sequence[str | None] | None
 
 
 class Answer(NamedTuple):
@@ -122,21 +141,61 @@ class Snapshot:
         self.manifest = read_manifest(folder)
         self.listed = NumberSet(folder / "listed.set")
         self.answered = NumberSet(folder / "answered.set") if self.manifest.kind == "answers" else None
-        for name, number_set in (("listed.set", self.listed), ("answered.set", self.answered)):
+        self.no_data = NumberSet(folder / "no_data.set") if "no_data.set" in self.manifest.sets else None
+        for name, number_set in self._sets():
             if number_set is not None and number_set.digest != self.manifest.sets[name]:
                 raise BadInput("is not the set its manifest names", file=str(folder / name))
         self._areas, self._prefixes = _coverage(self.manifest.covers)
 
-    def answer(self, keys: Keys) -> npt.NDArray[np.int8]:
-        listed = self.listed.contains(keys).view(np.int8)
-        known = self._known(keys)
-        return listed if known is None else np.where(known, listed, NOT_KNOWN)
+    def _sets(self) -> list[tuple[str, NumberSet | None]]:
+        return [("listed.set", self.listed), ("answered.set", self.answered), ("no_data.set", self.no_data)]
+
+    def answer(self, keys: Keys, texts: Texts = None) -> npt.NDArray[np.int8]:
+        """`NO_DATA` where it was asked in vain: then no older answer counts either."""
+        if self.manifest.hashing is not None:
+            return self._answer_by_hash(self.manifest.hashing, keys, texts)
+        return self._said(self.listed.contains(keys), self._known(keys), lambda some: some.contains(keys))
+
+    def _answer_by_hash(self, hashing: Hashing, keys: Keys, texts: Texts) -> npt.NDArray[np.int8]:
+        """Hashes only the addresses the list speaks for: hashing is what such a list costs."""
+        found = np.full(keys.shape, NOT_KNOWN)
+        covered = keys != 0
+        if not hashing.mail:
+            covered &= True if self._areas is None else self._covered(keys)
+        rows = np.flatnonzero(covered)
+        if not rows.size or (hashing.mail and texts is None):
+            return found
+
+        def contained(some: NumberSet) -> npt.NDArray[np.bool_]:
+            if hashing.mail:
+                assert texts is not None
+                return hashing.mails_in(some, [texts[row] for row in rows.tolist()])
+            return hashing.numbers_in(some, keys[rows])
+
+        known = None if self.answered is None else contained(self.answered)
+        found[rows] = self._said(contained(self.listed), known, contained)
+        return found
+
+    def _said(
+        self,
+        listed: npt.NDArray[np.bool_],
+        known: npt.NDArray[np.bool_] | None,
+        contained: Callable[[NumberSet], npt.NDArray[np.bool_]],
+    ) -> npt.NDArray[np.int8]:
+        said = listed.view(np.int8)
+        if known is not None:
+            said = np.where(known, said, NOT_KNOWN)
+        if self.no_data is not None:
+            said = np.where(contained(self.no_data), NO_DATA, said)
+        return said
 
     def _known(self, keys: Keys) -> npt.NDArray[np.bool_] | None:
         if self.answered is not None:
             return self.answered.contains(keys)
-        if self._areas is None:
-            return None
+        return None if self._areas is None else self._covered(keys)
+
+    def _covered(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        assert self._areas is not None
         known: npt.NDArray[np.bool_] = self._areas[
             (np.minimum(keys - FIRST, SPAN) // np.uint64(PER_AREA)).view(np.int64)
         ]
@@ -145,9 +204,9 @@ class Snapshot:
         return known
 
     def verify(self) -> None:
-        self.listed.verify()
-        if self.answered is not None:
-            self.answered.verify()
+        for _, number_set in self._sets():
+            if number_set is not None:
+                number_set.verify()
 
 
 def _coverage(covers: Iterable[str]) -> tuple[npt.NDArray[np.bool_] | None, list[str]]:
@@ -187,6 +246,8 @@ class Registries:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._scopes: dict[tuple[str, str], tuple[int, list[Snapshot]]] = {}
+        self._parts: dict[str, tuple[str, ...]] = {}
+        self.in_parts: frozenset[str] = frozenset()
         self.refresh()
 
     @classmethod
@@ -202,15 +263,24 @@ class Registries:
             stamp = _stamp(place)
             had = self._scopes.get(name)
             found[name] = had if had is not None and had[0] == stamp else (stamp, _open_layers(place))
+        parts = _stated_parts(self.folder)
         changed = {k: v[0] for k, v in found.items()} != {k: v[0] for k, v in self._scopes.items()}
+        changed |= parts != self._parts
         self._scopes = found  # one assignment: a reader in another thread sees the old or the new
+        self._parts = parts
+        self.in_parts = frozenset(parts) | {name.rpartition(".")[0] for name, _ in found}
         return changed
 
     def pinned(self) -> Registries:
         """The snapshots mapped now, for as long as one piece of work lasts."""
         other = Registries.__new__(Registries)
         other.folder, other._scopes = self.folder, self._scopes
+        other._parts, other.in_parts = self._parts, self.in_parts
         return other
+
+    def parts(self, registry: str) -> tuple[str, ...]:
+        """The names of the parts that were said to make up this registry; none: it is one list."""
+        return self._parts.get(registry, ())
 
     def names(self) -> list[str]:
         return sorted({name for name, _ in self._scopes})
@@ -224,23 +294,33 @@ class Registries:
         return []
 
     def answer(
-        self, registry: str, keys: Keys, account: str | None = None, seller: str | None = None, key_id: int = 0
+        self,
+        registry: str,
+        keys: Keys,
+        account: str | None = None,
+        seller: str | None = None,
+        key_id: int = 0,
+        texts: Texts = None,
     ) -> Answer:
-        """Is each address listed? `keys` of shape (n,): E.164 digits, or e-mail keys made with secret `key_id`."""
-        layers = [s for s in self.layers(registry, account, seller) if s.manifest.key_id == key_id]
+        """Is each address listed? `keys` of shape (n,): E.164 digits, or e-mail keys made with secret `key_id`.
+
+        `texts` are the e-mail addresses as they were written, for lists of hashes.
+        """
+        layers = [s for s in self.layers(registry, account, seller) if s.manifest.speaks_of(key_id)]
         if not layers:
             return Answer(np.full(keys.shape, NOT_KNOWN), np.array(MISSING, np.int64), np.array(MISSING, np.int32))
         first = layers[0]
         if len(layers) == 1:
-            return Answer(first.answer(keys), np.array(first.manifest.obtained_at), _edition(first.manifest))
+            said = np.maximum(first.answer(keys, texts), NOT_KNOWN) if first.no_data else first.answer(keys, texts)
+            return Answer(said, np.array(first.manifest.obtained_at), _edition(first.manifest))
         listed = np.full(keys.shape, NOT_KNOWN)
         obtained, edition = np.full(keys.shape, MISSING, np.int64), np.full(keys.shape, MISSING, np.int32)
         left = np.arange(keys.size)
         for layer in layers:
-            said = layer.answer(keys[left])
+            said = layer.answer(keys[left], None if texts is None else [texts[row] for row in left.tolist()])
             knows = said != NOT_KNOWN
             rows = left[knows]
-            listed[rows], obtained[rows] = said[knows], layer.manifest.obtained_at
+            listed[rows], obtained[rows] = np.maximum(said[knows], NOT_KNOWN), layer.manifest.obtained_at
             edition[rows] = _edition(layer.manifest)
             left = left[~knows]
             if left.size == 0:
@@ -266,6 +346,33 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.from_json(file.read_text(), str(file))
     except OSError as error:
         raise BadInput(f"cannot be read: {error.strerror}", file=str(file)) from None
+
+
+def _stated_parts(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Registries that were said to be made of parts, with the parts' names."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in sorted(folder.glob("*/parts.json")) if folder.is_dir() else ():
+        try:
+            parts = tuple(str(part) for part in json.loads(file.read_text())["parts"])
+        except (ValueError, KeyError, TypeError):
+            raise BadInput("is damaged", file=str(file), todo="state the parts again") from None
+        found[file.parent.name] = tuple(f"{file.parent.name}.{part}" for part in parts)
+    return found
+
+
+def state_parts(folder: Path, registry: str, parts: Sequence[str]) -> None:
+    """Say of which parts a registry is made: each is asked, and only all of them together say "not listed"."""
+    if not _NAME.fullmatch(registry):
+        raise BadInput(f"`{registry}` is no registry's name", key="registry", todo="like gr.article11")
+    for part in parts:
+        if not _PART.fullmatch(part) or parts.count(part) > 1:
+            raise BadInput(f"`{part}` is no name of a part, or stands there twice", key="parts")
+    file = folder / registry / "parts.json"
+    if not parts:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(file, json.dumps({"parts": list(parts)}))
 
 
 def _places(folder: Path) -> list[Path]:
@@ -352,6 +459,7 @@ class Terms:
     key_id: int = 0
     expect_lines: int | None = None
     force: bool = False
+    hashing: Hashing | None = None
     files: list[File] = field(default_factory=list)
 
     @property
@@ -382,7 +490,8 @@ def load_full(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Iterat
                     file=terms.files[0].name,
                     todo="if the list did shrink so, say --force",
                 )
-            covers = terms.covers or tuple(f"1{area}" for area in sorted(listed.areas())) or (EVERYWHERE,)
+            areas = () if terms.hashing is not None else tuple(f"1{area}" for area in sorted(listed.areas()))
+            covers = terms.covers or areas or (EVERYWHERE,)
             manifest = _manifest(terms, part, "full", covers, {"listed.set": listed})
             _finish(place, part, manifest, [manifest.id])
     return manifest
@@ -406,12 +515,14 @@ def load_made(folder: Path, terms: Terms, maker: str, chunks: Iterator[Keys]) ->
 def load_answers(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Iterator[formats.Answers]]]) -> Manifest:
     """A washing service's answers, put on top of those in force."""
     with _writing(folder, terms.registry, terms.scope) as place:
-        listed, answered = Builder(), Builder()
+        listed, answered, no_data = Builder(), Builder(), Builder()
         sources = list(sources)
         for source, chunks in sources:
             for said in chunks:
                 answered.add(said.keys)
                 listed.add(said.keys[said.listed])
+                if said.no_data is not None:
+                    no_data.add(said.keys[said.no_data])
             _read(terms, source)
         _check_terms(terms, [source for source, _ in sources])
         _hold_some(answered, terms)
@@ -420,7 +531,9 @@ def load_answers(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Ite
                 "listed.set": listed.write(part / "listed.set"),
                 "answered.set": answered.write(part / "answered.set"),
             }
-            manifest = _manifest(terms, part, "answers", (EVERYWHERE,), sets)
+            if no_data.added:
+                sets["no_data.set"] = no_data.write(part / "no_data.set")
+            manifest = _manifest(terms, part, "answers", terms.covers or (EVERYWHERE,), sets)
             ids = [i for i in layer_ids(place) if read_manifest(place / i).kind == "answers"]
             layers = sorted([manifest, *(read_manifest(place / i) for i in ids)], key=lambda m: -m.obtained_at)
             _finish(place, part, manifest, [m.id for m in layers[:LAYERS]])
@@ -445,7 +558,7 @@ def apply_changes(folder: Path, terms: Terms, source: Source, chunks: Iterator[f
             raise BadInput("is older than the snapshot in force", file=source.name, todo="apply change lists in order")
         terms.edition_day = terms.edition_day or base.edition_day
         absent = remove.size - int(old.listed.contains(remove).sum())
-        if base.key_id != terms.key_id:
+        if base.key_id != terms.key_id or base.hashing is not None:
             raise BadInput(f"{terms.registry} holds addresses of another kind", file=source.name)
         if absent * 2 > remove.size and absent > 100 and not terms.force:
             raise BadInput(
@@ -542,6 +655,7 @@ def _manifest(
         base=base,
         adds=changes[0].size if changes else None,
         deletes=changes[1].size if changes else None,
+        hashing=terms.hashing,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ LONGEST_LINE: Final = 1 << 20
 UNPACKED_MOST: Final = 64 << 30  # a registry of every number on earth is smaller
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_STATED = re.compile(rb"#[ \t]*([A-Za-z][A-Za-z _-]*?)[ \t]*:[ \t]*(.*?)[ \t]*\r?\n")
 _MARKS = {
     b"\xef\xbb\xbf": "begins with a byte-order mark",
     b"\xff\xfe": "is UTF-16",
@@ -40,10 +42,14 @@ class Block(NamedTuple):
 
 
 class Source:
-    """One file to read, once: `blocks`; then `digest`, `size` and `lines` say what was read."""
+    """One file to read, once: `blocks`; then `digest`, `size` and `lines` say what was read.
 
-    def __init__(self, path: Path, tick: Tick | None = None) -> None:
+    Lines at the top like `# edition: 2026-10-01` state something of the file, and are no part of the list.
+    """
+
+    def __init__(self, path: Path, tick: Tick | None = None, *, binary: bool = False) -> None:
         self.path = path
+        self.binary = binary  # records of bytes, not lines of text
         self.name = str(path)
         self.lines = 0
         self._tick = tick or (lambda done, total: None)
@@ -64,6 +70,18 @@ class Source:
     def bad(self, what: str, line: int | None = None, column: str | None = None, todo: str | None = None) -> BadInput:
         return BadInput(what, file=self.name, line=line, column=column, todo=todo)
 
+    def stated(self) -> dict[str, str]:
+        """What the lines at the top state, by name in lower case."""
+        if self.binary:
+            return {}
+        with self.path.open("rb", buffering=0) as self._raw:
+            first = next(self._pieces(), b"")
+        head, _ = _top(first)
+        return {
+            name.decode().lower(): value.decode(errors="replace")
+            for name, value in (found.groups() for found in _STATED.finditer(first[:head]))
+        }
+
     def blocks(self) -> Iterator[Block]:
         """The text in blocks of whole lines. Raises `BadInput` for what is no whole text."""
         with self.path.open("rb", buffering=0) as self._raw, ThreadPoolExecutor(1) as pool:
@@ -78,11 +96,18 @@ class Source:
                     if hashed is not None:
                         hashed.result()
                     hashed = pool.submit(self._sum.update, piece)
-                if done == 0:
+                whole = piece
+                if done == 0 and not self.binary:
                     self._look_at_start(piece)
-                done += len(piece)
+                    head, stated = _top(piece)
+                    piece, line = piece[head:], line + stated
+                done += len(whole)
                 if done > UNPACKED_MOST:
                     raise self.bad(f"unpacks to more than {UNPACKED_MOST >> 30} GiB")
+                if self.binary:
+                    yield Block(piece, line)
+                    self._tick(self._raw.tell(), self.size)
+                    continue
                 end = piece.rfind(b"\n") + 1
                 if end == 0:
                     rest += piece
@@ -102,7 +127,7 @@ class Source:
                 self._look_at(rest, line)
                 yield Block(rest, line)
                 line += 1
-            if line == 1:
+            if line == 1 and not (self.binary and done):
                 raise self.bad("is empty", todo="a registry without an entry is taken for a broken download")
             self.lines = line - 1
             self._tick(self.size, self.size)
@@ -154,3 +179,11 @@ class Source:
         return self.bad(
             f"a line of more than {LONGEST_LINE >> 20} MiB", line, todo="this is no list of one entry a line"
         )
+
+
+def _top(piece: bytes) -> tuple[int, int]:
+    """How many bytes and lines at the top state something."""
+    at = lines = 0
+    while found := _STATED.match(piece, at):
+        at, lines = found.end(), lines + 1
+    return at, lines
