@@ -8,8 +8,11 @@ import pytest
 from forbear.accounts.connect import Connection
 from forbear.ledger import writes
 from forbear.ledger.kinds import Kind, KnownBy
-from forbear.ledger.migrations._tables import APPENDED, MUTABLE, PARTITIONED
+from forbear.ledger.migrations import _rulebooks, _tables
 from tests.conftest import Database
+
+APPENDED = (*_tables.APPENDED, *_rulebooks.APPENDED)
+PARTITIONED = (*_tables.PARTITIONED, *_rulebooks.PARTITIONED)
 
 
 @pytest.mark.parametrize("table", APPENDED)
@@ -21,7 +24,7 @@ def test_the_application_may_append_and_read_the_ledger_and_nothing_more(conn: C
     assert {right for right, row in rights.items() if row == (True,)} == {"SELECT", "INSERT"}
 
 
-@pytest.mark.parametrize("table", MUTABLE)
+@pytest.mark.parametrize("table", _tables.MUTABLE)
 def test_the_application_may_change_a_projection(conn: Connection, table: str) -> None:
     for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
         assert conn.execute("SELECT has_table_privilege(%s, %s)", [table, right]).fetchone() == (True,)

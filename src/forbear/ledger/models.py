@@ -79,6 +79,32 @@ class Decision(models.Model):
     permit = models.UUIDField(null=True)
     batch = models.UUIDField()
     batch_index = models.IntegerField()
+    overrides = models.TextField(default="")  # an operator's own texts that mattered, a line each
+
+
+class Rulebook(models.Model):
+    """A rulebook that judged, whole: the files by name as one archive."""
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    body = models.BinaryField()
+    rules = models.IntegerField()
+    own_rules = models.IntegerField()
+    overrides = models.IntegerField()
+    first_at = models.DateTimeField()
+
+
+class Shadow(models.Model):
+    """What a rule that is only watched would have done to `n` contacts of one commit that came out alike."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    account = models.UUIDField()
+    rule = models.TextField()
+    place = models.TextField()  # region, country, or empty where several countries are possible
+    verdict = models.SmallIntegerField()  # as it came out: place in `Verdict`
+    code = models.SmallIntegerField()  # what the rule would have said: `Code`
+    n = models.IntegerField()
+    decision = models.UUIDField()  # one of them
 
 
 class Permit(models.Model):
