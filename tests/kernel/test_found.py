@@ -335,3 +335,27 @@ def test_any_day_at_any_time_is_judged_alike(now: str, day: str) -> None:
         }
     )
     assert differences(Engine(rulebook()), [case]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "want"),
+    [
+        ("2024-02-10T12:00:00Z", Code.SATISFIED),
+        ("2024-02-02T04:59:00Z", Code.FORBIDDEN),
+        ("2024-02-02T05:01:00Z", Code.SATISFIED),
+    ],
+)
+def test_a_refusal_of_an_earlier_year_ends_with_its_own_day(given: str, want: Code) -> None:
+    rulebook = written("requires", REFUSED, "FORBIDDEN")
+    refused = [{"on": "2024-02-01", "answered": True, "refused": True}]
+    facts = {"consents": [CONSENT | {"given": given}], "recipient__timezone": "America/New_York"}
+    assert word(rulebook, history__attempts=refused, **facts) is want
+
+
+@pytest.mark.parametrize(
+    ("given", "want"), [("2024-07-02T03:59:00Z", Code.FORBIDDEN), ("2024-07-02T04:00:00Z", Code.SATISFIED)]
+)
+def test_a_consent_of_an_earlier_summer_is_dated_by_the_clock_of_that_summer(given: str, want: Code) -> None:
+    rulebook = written("requires", 'any_of = [{ consent = "any", given_from = 2024-07-02 }]', "FORBIDDEN")
+    facts = {"consents": [CONSENT | {"given": given}], "recipient__timezone": "America/New_York"}
+    assert word(rulebook, **facts) is want

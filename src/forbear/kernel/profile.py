@@ -42,6 +42,7 @@ from forbear.rulebook.model import (
 
 HORIZON_DAYS = 370
 BUCKET_DAYS = 32
+EARLIEST_YEAR = 2000  # consents and attempts are dated by the clock of their own day, however long ago
 NEVER_KNOWN = 63  # an atom that is neither true nor false: an input nobody stated
 _ALL_PURPOSES = mask(Purpose)
 
@@ -218,7 +219,7 @@ class Compiler:
         first_day, last_day = bucket - 2, bucket + BUCKET_DAYS + HORIZON_DAYS + 4
         first_year, last_year = 1970 + int((first_day - 2) // 365.2425), 1970 + int((last_day + 2) // 365.2425) + 1
         zone_names = tuple(sorted({place.zone for place in selector.places}))
-        zones = tuple(pieces(name, first_year, last_year) for name in zone_names)
+        zones = tuple(pieces(name, min(EARLIEST_YEAR, first_year), last_year) for name in zone_names)
         start, end = first_day * DAY, last_day * DAY
         elements: list[Element] = []
         found: list[tuple[int, Value, int]] = []  # (rule, text, purposes it is about), windows apart

@@ -78,9 +78,10 @@ class Pieces:
 
     def start_of_day(self, day: int) -> int:
         """The first moment whose local date is `day` or later."""
-        for index, (start, offset) in enumerate(zip(self._starts, self._offsets, strict=True)):
+        first = max(bisect_right(self._starts, (day - 1) * DAY) - 1, 0)  # no clock is a whole day ahead
+        for index in range(first, len(self._starts)):
             until = self._starts[index + 1] if index + 1 < len(self._starts) else self.end
-            moment: int = max(start, day * DAY - offset)
+            moment: int = max(self._starts[index], day * DAY - self._offsets[index])
             if moment < until:
                 return moment
         return self.end
