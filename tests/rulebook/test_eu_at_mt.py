@@ -177,7 +177,7 @@ def test_an_objection_to_direct_marketing_holds_in_every_state(engine: Engine, s
 def test_a_call_of_saturday_waits_for_monday_at_nine(engine: Engine, state: str, opens: str) -> None:
     fresh = {"checked": "2026-11-27", "listed": False}
     case = base(f"{state}_call", now="2026-11-28T10:00:00Z")
-    case["registries"] = {registry: fresh for registry in case["registries"]}
+    case["registries"] = dict.fromkeys(case["registries"], fresh)
     assert verdict(engine, case) == ("defer", opens, (f"{state}.policy.calling_hours",))
 
 
@@ -187,7 +187,7 @@ def test_at_easter_the_first_open_hour_differs_by_state(engine: Engine) -> None:
     for state in STATES:
         case = base(f"{state}_call", now="2026-04-02T19:30:00Z", consents=[consent(given="2026-01-05")])
         checked = {"listed": False, "checked": "2026-04-01", "edition": "2026-04-01"}
-        case["registries"] = {registry: checked for registry in case["registries"]}
+        case["registries"] = dict.fromkeys(case["registries"], checked)
         opens[state] = (verdict(engine, case)[1] or "")[5:10]
     assert opens == {
         "at": "04-03",  # open on Good Friday
