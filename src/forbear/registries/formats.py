@@ -105,7 +105,7 @@ def _bad_flat(source: Source, text: bytes, line: int, at: int, since: int) -> Ba
 
 _TPS_WIDTH: Final = 12
 _NDC: Final = 5  # characters of the national dialling code, left justified
-_TPS_DIGITS: Final = (8, 10, 11)  # of a number with its 0; 8: 0800 1111 and its like
+_TPS_DIGITS: Final = (10, 11)  # of a number with its 0; 8 only of 0800 1111 and its like
 _BRITAIN: Final = 44
 
 
@@ -158,7 +158,8 @@ def _tps_keys(source: Source, rows: npt.NDArray[np.uint8], split: bool, line: in
     else:
         code = ~(digit | blank).all(axis=1) | after_blank.any(axis=1) | (rows[:, 0] != ord("0"))
         rest = np.zeros(len(rows), np.bool_)
-    wrong = code | rest | ~np.isin(count, _TPS_DIGITS) | (rows[:, 1] == ord("0"))
+    good = np.isin(count, _TPS_DIGITS) | ((count == 8) & (rows[:, 1] == ord("8")))
+    wrong = code | rest | ~good | (rows[:, 1] == ord("0"))
     if wrong.any():
         at = int(wrong.argmax())
         where = "1-12" if not split else "1-5" if code[at] else "6-12" if rest[at] else "1-12"
@@ -324,9 +325,7 @@ def answers(
 
 def _check_days(source: Source, table: Table, name: str, asked_day: int | None) -> None:
     column = _column(source, table, name)
-    compact = column.str.contains(r"^\d{8}$")
-    iso = column.set(compact, column.str.replace(r"^(\d{4})(\d\d)(\d\d)$", "$1-$2-$3"))
-    days = iso.str.to_date("%Y-%m-%d", strict=False)
+    days = column.str.replace(r"^(\d{4})(\d\d)(\d\d)$", "$1-$2-$3").str.to_date("%Y-%m-%d", strict=False)
     if days.null_count():
         line = table.line + int(days.is_null().arg_max() or 0)
         raise source.bad("is no date", line, name, todo="like 2026-11-21 or 20261121")

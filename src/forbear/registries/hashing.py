@@ -113,28 +113,32 @@ DOMAINS: Final = Hashing("sha256", ("domain",))
 """How a plain list of domains is kept: what is asked of it is hashed, not what is in it."""
 
 
-def stated(algorithm: str | None, forms: str | None, country: str | None) -> Hashing:
-    """A list's hashing in words: `sha256`, `e164` or several with commas, `GB`. Raises `BadInput`."""
+def stated(algorithm: str | None, forms: str | None, country: str | None, file: str | None = None) -> Hashing:
+    """A list's hashing in words: `sha256`, `e164` or several with commas, `GB`. Raises `BadInput` about `file`."""
     if algorithm is None or forms is None:
         raise BadInput(
             "the list does not say how it was hashed" if algorithm is None else "the list does not say what was hashed",
+            file=file,
             key="hash" if algorithm is None else "of",
             todo="state both, as --hash sha256 --of e164, or in lines `# hash: sha256` and `# of: e164` at its top",
         )
     algorithm = algorithm.lower().replace("-", "")
     if algorithm not in ALGORITHMS:
-        raise BadInput(f"`{algorithm}` is none of {', '.join(ALGORITHMS)}", key="hash")
+        raise BadInput(f"`{algorithm}` is none of {', '.join(ALGORITHMS)}", file=file, key="hash")
     words = tuple(word.strip().lower() for word in forms.split(",") if word.strip())
-    known = PHONE_FORMS if words and words[0] in PHONE_FORMS else MAIL_FORMS
     for word in words or ("",):
-        if word not in known:
-            raise BadInput(f"`{word}` is none of {', '.join((*PHONE_FORMS, *MAIL_FORMS))}", key="of")
+        if word not in (*PHONE_FORMS, *MAIL_FORMS):
+            raise BadInput(f"`{word}` is none of {', '.join((*PHONE_FORMS, *MAIL_FORMS))}", file=file, key="of")
+        if (word in MAIL_FORMS) != (words[0] in MAIL_FORMS):
+            raise BadInput("one list holds numbers or mail, not both", file=file, key="of", todo="load them apart")
     needs = {"national", "trunk"} & set(words)
     found = Hashing(algorithm, words, country.upper() if country and needs else None)
     if needs and not found.calling_code:
-        raise BadInput(f"numbers hashed as `{min(needs)}` need a country", key="country", todo="like --country GB")
+        raise BadInput(
+            f"numbers hashed as `{min(needs)}` need a country", file=file, key="country", todo="like --country GB"
+        )
     if "trunk" in needs and not found._trunk:
-        raise BadInput(f"numbers of {found.country} have no trunk prefix", key="of", todo="say `national`")
+        raise BadInput(f"numbers of {found.country} have no trunk prefix", file=file, key="of", todo="say `national`")
     return found
 
 
