@@ -102,7 +102,10 @@ class Answers:
         return self.of(row).obligations
 
     def shadow(self, row: int) -> tuple[str, ...]:
-        return self.of(row).shadow
+        return tuple(rule for rule, _ in self.of(row).shadow)
+
+    def overrides(self, row: int) -> tuple[str, ...]:
+        return self.of(row).overrides
 
 
 @dataclass(slots=True)
@@ -119,11 +122,16 @@ class _Moment:
     outcomes: list[Outcome]
 
     def window_end(self, combination: int) -> int:
-        """When a window that nothing lifts closes, or a text changes; FOREVER_AT if never."""
-        profile, _, _ = self.slots[self.where[combination]]
+        """When a window that nothing lifts closes, or a text changes; FOREVER_AT if never.
+
+        A window as shipped, behind an operator's own, counts while it is open: whoever goes on after
+        it closes needs an answer that says so.
+        """
+        profile, _, closed = self.slots[self.where[combination]]
         now, row = self.column.now, int(self.first[combination])
         at = int(now[row]) if now.ndim else int(now)
-        unlifted = profile.unlifted(self.true[combination], self.false[combination])
+        true, false = self.true[combination], self.false[combination]
+        unlifted = profile.unlifted(true, false) | profile.twins_open(closed, true, false)
         return min(profile.closed(unlifted).enters(at, FOREVER_AT), profile.next_plan(at))
 
 

@@ -99,6 +99,7 @@ class Element:
     closed: Spans
     unless: tuple[Conjunction, ...]
     shadow: bool = False
+    twin: bool = False  # of a rule as shipped, behind an operator's own
 
     def lifted(self, true: int, false: int) -> bool:
         return any(conjunction.holds(true, false) for conjunction in self.unless)
@@ -113,7 +114,8 @@ class Outcome:
     cure: Cure | None
     rules: tuple[str, ...]
     obligations: tuple[str, ...]
-    shadow: tuple[str, ...]  # rules that would have been stricter, were they enforced
+    shadow: tuple[tuple[str, Code], ...]  # rules that would have been stricter, were they enforced
+    overrides: tuple[str, ...] = ()  # an operator's own texts without which it might have come out otherwise
 
 
 @dataclass(slots=True)
@@ -183,6 +185,14 @@ class Profile:
                 bits |= 1 << index
         return bits
 
+    def twins_open(self, closed: int, true: int, false: int) -> int:
+        """The windows as shipped, behind an operator's own, that are open now; `closed` and the answer are bits."""
+        bits = 0
+        for index, element in enumerate(self.elements):
+            if element.twin and not closed >> index & 1 and not element.lifted(true, false):
+                bits |= 1 << index
+        return bits
+
     def next_plan(self, at: int) -> int:
         """The moment the next plan begins, FOREVER_AT if none does."""
         plan = self.plans[self.plan(at)]
@@ -196,6 +206,11 @@ class Compiler:
         self.rulebook = rulebook
         self.ids: list[str] = [rule.id for rule in rulebook.rules]
         self.shadow: set[int] = {index for index, rule in enumerate(rulebook.rules) if rule.shadow}
+        numbers = {rule.id: index for index, rule in enumerate(rulebook.rules)}
+        self.twins: dict[int, int] = {  # a rule as shipped: the operator's own text of it
+            index: numbers[rule.twin_of] for index, rule in enumerate(rulebook.rules) if rule.twin_of
+        }
+        self.own: set[int] = set(self.twins.values())
         self.atom_ids: dict[AtomKey, int] = {}
         self.atom_keys: list[AtomKey] = []
         self._index = {rule_id: index for index, rule_id in enumerate(self.ids)}
@@ -237,7 +252,7 @@ class Compiler:
                     closed = self._closed(rule, value, rule_zones, selector, first_year, last_year, first_day, last_day)
                     if len(closed.starts):
                         unless = self._unless(value, selector, needed)
-                        elements.append(Element(index, closed, unless, rule.shadow))
+                        elements.append(Element(index, closed, unless, rule.shadow, bool(rule.twin_of)))
                 else:
                     present.append((index, value, every_zone))
                     found.append((index, value, needed))
@@ -470,8 +485,10 @@ class Compiler:
 
 def outcome(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true: int, false: int) -> Outcome:
     """The worst code any enforced rule gave and the rules that gave it; shadow rules are only named."""
-    worst, by, shadow = Code.SILENT, set[int](), dict[int, Code]()
+    worst, by, shadow, own = Code.SILENT, set[int](), dict[int, Code](), dict[int, Code]()
     for index, code in words(compiler, profile, plan, closed, true, false):
+        if index in compiler.own:
+            own[index] = max(code, own.get(index, Code.SILENT))
         if index in compiler.shadow:
             shadow[index] = max(code, shadow.get(index, Code.SILENT))
         elif code > worst:
@@ -479,13 +496,40 @@ def outcome(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true:
         elif code == worst:
             by.add(index)
     ids = compiler.ids
-    stricter = tuple(ids[index] for index, code in sorted(shadow.items()) if code > max(worst, Code.SATISFIED))
+    stricter = tuple(
+        (ids[index], code)
+        for index, code in sorted(shadow.items())
+        if code > max(worst, Code.SATISFIED) and index not in compiler.twins
+    )
+    overrides = _overrides(compiler, plan, own, shadow, worst) if compiler.twins else ()
     names = compiler.in_order({ids[index] for index in by})
     if worst <= Code.SATISFIED:
-        return Outcome(worst, Verdict.ALLOW, None, (), plan.obligations, stricter)
+        return Outcome(worst, Verdict.ALLOW, None, (), plan.obligations, stricter, overrides)
     if worst is Code.NOT_NOW:
-        return Outcome(worst, Verdict.DEFER, Cure.TIME, names, (), stricter)
-    return Outcome(worst, Verdict.DENY, Cure.EVIDENCE if worst is Code.UNKNOWN else Cure.NONE, names, (), stricter)
+        return Outcome(worst, Verdict.DEFER, Cure.TIME, names, (), stricter, overrides)
+    cure = Cure.EVIDENCE if worst is Code.UNKNOWN else Cure.NONE
+    return Outcome(worst, Verdict.DENY, cure, names, (), stricter, overrides)
+
+
+def _overrides(
+    compiler: Compiler, plan: Plan, own: dict[int, Code], shadow: dict[int, Code], worst: Code
+) -> tuple[str, ...]:
+    """The overrides whose rule says another word than it does as shipped.
+
+    Where the contact waits, or the rule is about what is owed, equal words may still mean another
+    moment or another duty: then every override whose rule applies is named, until it has ended.
+    """
+    found: list[str] = []
+    for twin, index in compiler.twins.items():
+        rule, shipped = compiler.rulebook.rules[index], compiler.rulebook.rules[twin]
+        assert rule.override is not None
+        ours, theirs = own.get(index, Code.SILENT), shadow.get(twin, Code.SILENT)
+        counted = Code.SATISFIED if rule.shadow else max(ours, Code.SATISFIED)
+        as_shipped = max(theirs, Code.SATISFIED) if shipped.twin_counted else Code.SATISFIED
+        applies = max(ours, theirs) > Code.SILENT and rule.override.to_day >= plan.start // DAY - 2
+        if counted is not as_shipped or (applies and (worst is Code.NOT_NOW or rule.check in STATED_ONLY)):
+            found.append(rule.override.mention)
+    return tuple(found)
 
 
 def words(

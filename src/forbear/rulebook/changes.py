@@ -13,6 +13,8 @@ from forbear.core.words import Channel, Purpose, RecipientKind
 from forbear.rulebook import told
 from forbear.rulebook.model import Calendar, Coverage, Rule, Rulebook, Value
 
+_WORDING = "obligations/"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -39,15 +41,16 @@ class Changes:
     changed: Mapping[str, tuple[Change, ...]]  # by rule id
     coverage: tuple[Change, ...]
     calendars: tuple[Change, ...]
+    wording: tuple[str, ...]  # files with the texts of obligations that differ
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.coverage or self.calendars)
+        return any((self.added, self.removed, self.changed, self.coverage, self.calendars, self.wording))
 
 
 def compare(old: Rulebook, new: Rulebook) -> Changes:
     """`old` to `new`, rules in the order of the new rulebook."""
-    before = {rule.id: rule for rule in old.rules}
-    after = {rule.id: rule for rule in new.rules}
+    before = {rule.id: rule for rule in old.rules if not rule.twin_of}
+    after = {rule.id: rule for rule in new.rules if not rule.twin_of}
     changed = {
         name: found for name, rule in after.items() if name in before and (found := tuple(of_rules(before[name], rule)))
     }
@@ -57,6 +60,11 @@ def compare(old: Rulebook, new: Rulebook) -> Changes:
         changed=changed,
         coverage=tuple(_pairs(_coverage(old.coverage), _coverage(new.coverage))),
         calendars=tuple(_calendars(old.calendars, new.calendars)),
+        wording=tuple(
+            name
+            for name in sorted({*old.files, *new.files})
+            if name.startswith(_WORDING) and old.files.get(name) != new.files.get(name)
+        ),
     )
 
 

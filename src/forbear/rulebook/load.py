@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -149,7 +150,8 @@ def digest(files: Mapping[str, bytes]) -> str:
 @cache
 def shipped() -> Rulebook:
     """The rules that come with the package."""
-    return load(shipped_files())
+    files = shipped_files()
+    return replace(load(files), files=files)
 
 
 def shipped_files() -> dict[str, bytes]:
@@ -189,7 +191,7 @@ def _rule(name: str, content: bytes, bases: Mapping[str, Mapping[str, Any]]) -> 
     cites = tuple(_cite(table) for table in top.tables("cite"))
     if not cites:
         top.fail("no `cite`", todo="every rule states one")
-    values = tuple(_value(table, check, shared) for table in top.tables("value"))
+    values = tuple(value_of(table, check, shared) for table in top.tables("value"))
     if not values:
         top.fail("no `value`", todo="state the text in force, with `from` where the day is known")
     _no_overlap(name, lines, values)
@@ -298,7 +300,8 @@ def _example(table: Table) -> Example:
     return example
 
 
-def _value(table: Table, check: str, shared: AnyOf) -> Value:
+def value_of(table: Table, check: str, shared: AnyOf) -> Value:
+    """One text of a rule of this check; `shared` are the exceptions that stand above all its texts."""
     undated = False
     from_day: int | None
     if table.has("from"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forbear.core.codes import Code
+from forbear.core.instants import date_of
 
 ALWAYS = -(2**31)  # a value without `from`
 NEVER = 2**31 - 1  # a value without `to`
@@ -242,6 +243,27 @@ class Example:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What an operator put in the place of a shipped rule's text, on local days `from_day`..`to_day`."""
+
+    rule: str
+    by: str
+    on_day: int | None  # the day it was decided
+    reason: str
+    from_day: int
+    to_day: int
+    what: str  # value, off, state
+    loosens: bool  # it is not provably stricter than what is shipped
+    line: int
+
+    @property
+    def mention(self) -> str:
+        """What every verdict it affected says: `us.fl.calling_hours by Jane Roe 2026-11-20`."""
+        who = f" by {self.by}" if self.by else " by the operator"
+        return self.rule + who + ("" if self.on_day is None else f" {date_of(self.on_day)}")
+
+
 @dataclass(frozen=True)
 class Rule:
     id: str
@@ -258,6 +280,9 @@ class Rule:
     shadow: bool = False
     base: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    override: Override | None = None  # an operator's text stands here
+    twin_of: str = ""  # as shipped, behind the overridden rule of this id: it decides nothing
+    twin_counted: bool = False  # and would have decided, were it not overridden
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,12 +318,13 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Everything the kernel judges by. `digest` is over the bytes of the files, by name."""
+    """Everything the kernel judges by. `digest` is over the bytes of the files, by name; `files` are those bytes."""
 
     rules: tuple[Rule, ...]
     coverage: tuple[Coverage, ...]
     calendars: Mapping[str, Calendar]
     digest: str
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def rule(self, rule_id: str) -> Rule:
         for rule in self.rules:

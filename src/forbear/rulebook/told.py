@@ -23,7 +23,7 @@ from forbear.core.words import (
     SenderKind,
     Word,
 )
-from forbear.rulebook.model import ALWAYS, NEVER, AnyOf, Hours, RelationshipCondition, Rule, Selection, Value
+from forbear.rulebook.model import ALWAYS, NEVER, AnyOf, Hours, Override, RelationshipCondition, Rule, Selection, Value
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WORDS: Final[dict[str, type[Word]]] = {  # what the bits of a mask stand for, by the field's name
@@ -64,11 +64,28 @@ def of_rule(rule: Rule) -> Iterator[tuple[str, str]]:
         yield f"applies, {name}", said
     for number, exempt in enumerate(rule.exempt, 1):
         yield f"exempt {number}", "; ".join(f"{name} {said}" for name, said in of_selection(exempt))
+    if rule.override is not None:
+        yield "override", of_override(rule.override)
     yield "confidence", rule.confidence
     if rule.note:
         yield "note", rule.note
     for cite in rule.cites:
         yield f"source {cite.title}", f"read {date_of(cite.seen)}{f', {cite.url}' if cite.url else ''}"
+
+
+def of_override(override: Override) -> str:
+    """One line: what it does to which rule, who says so, since when, until when, why."""
+    verb = {"off": "turns off", "state": "changes the state of", "value": "replaces the text of"}[override.what]
+    said = f"{verb} {override.rule}: {'looser' if override.loosens else 'stricter'}"
+    if override.by:
+        said += f"; by {override.by}"
+    if override.on_day is not None:
+        said += f" on {date_of(override.on_day)}"
+    if override.from_day not in (ALWAYS, override.on_day):
+        said += f"; from {date_of(override.from_day)}"
+    if override.to_day != NEVER:
+        said += f"; to {date_of(override.to_day)}"
+    return said + (f"; {override.reason}" if override.reason else "")
 
 
 def of_selection(selection: Selection) -> Iterator[tuple[str, str]]:
