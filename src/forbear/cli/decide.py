@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forbear.cli.say import AsJson
-from forbear.cli.store import AccountName
+from forbear.cli.store import AccountName, OwnRules
 
 if TYPE_CHECKING:
     from forbear.gate.contact import Contact, Decided
@@ -34,14 +34,18 @@ def decide(
     region: Annotated[str | None, typer.Option(help="Where the person is said to be: US-FL, AU-NSW, ...")] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key: the same key gives the same answer.")] = None,
     redeem: Annotated[bool, typer.Option("--redeem", help="The contact is being made now.")] = False,
+    rules: OwnRules = None,
     json: AsJson = False,
 ) -> None:
     """May this contact be made, now? Exit code 0 when every contact is allowed, else 1."""
     from forbear.cli.store import account_named, opened
     from forbear.core.codes import Verdict
     from forbear.core.errors import BadInput
+    from forbear.gate import rulebooks
     from forbear.gate.contact import Asked, Refused
     from forbear.gate.decide import decide as ask
+
+    rulebooks.use(rules)
 
     if request is not None:
         contacts, redeem, key = _read(request, redeem, key)
@@ -114,11 +118,12 @@ def _print(decided: Decided, contacts: list[Contact], *, as_json: bool) -> None:
                 answer.cure,
                 None if answer.earliest is None else rfc3339(answer.earliest),
                 " ".join(answer.rules),
+                "; ".join(answer.overrides),
                 answer.decision,
             )
             for contact, answer in zip(contacts, decided.answers, strict=True)
         ]
-        say.table(("to", "verdict", "cure", "earliest", "rules", "decision"), rows)
+        say.table(("to", "verdict", "cure", "earliest", "rules", "overrides", "decision"), rows)
         return
     (answer,) = decided.answers
     say.pairs(
@@ -128,6 +133,7 @@ def _print(decided: Decided, contacts: list[Contact], *, as_json: bool) -> None:
             ("earliest", None if answer.earliest is None else rfc3339(answer.earliest)),
             ("rules", ", ".join(answer.rules) or None),
             ("obligations", ", ".join(answer.obligations) or None),
+            *(("override", mention) for mention in answer.overrides),
             ("permit", None if answer.permit is None else f"{answer.permit} until {rfc3339(answer.expires_at or 0)}"),
             ("decision", answer.decision),
             ("rulebook", decided.rulebook),

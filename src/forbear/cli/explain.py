@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from forbear.cli.say import AsJson
 from forbear.cli.store import AccountName
+
+if TYPE_CHECKING:
+    from forbear.gate.explain import Explained
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +23,8 @@ def explain(
 ) -> None:
     """Every rule's word on a decision, with its source; local times; the age of each list.
 
-    Exit code 1 where today's engine, with the same rules, does not come to the same answer.
+    It is judged again by the rulebook of that day and by today's. Exit code 1 where the same engine,
+    with the rules of that day, does not come to the same answer.
     """
     from forbear.cli import say
     from forbear.cli.store import account_named, opened
@@ -45,17 +49,23 @@ def explain(
                 ("earliest", None if found.earliest is None else rfc3339(found.earliest)),
                 ("decided by", ", ".join(found.rules) or None),
                 ("obligations", ", ".join(found.obligations) or None),
+                *(("override", mention) for mention in found.overrides),
                 ("permit", found.permit),
                 ("rulebook", found.rulebook),
-                ("judged again", "the same" if found.agrees else "comes out otherwise"),
+                ("judged again", _again(found)),
+                ("today", _today(found)),
             ]
         )
+        if found.missing is not None:
+            typer.echo(f"What follows is what today's rules say: {found.missing}.")
         typer.echo()
         ordered = sorted(found.said, key=lambda one: (not one.decided, one.rule))
         for one in ordered:
             shadow = " (shadow: it decides nothing yet)" if one.shadow else ""
             typer.echo(f"{'→' if one.decided else ' '} {one.rule}: {one.code.replace('_', ' ')}{shadow}")
             typer.echo(f"    {one.title}")
+            if one.override is not None:
+                typer.echo(f"    the operator {one.override} (as shipped: {(one.as_shipped or '').replace('_', ' ')})")
             for cite in one.cites:
                 typer.echo(f"    {cite.title} (read {cite.seen}){f' {cite.url}' if cite.url else ''}")
         typer.echo()
@@ -79,4 +89,25 @@ def explain(
                 ],
                 right="days",
             )
-    raise typer.Exit(1 if found.same_engine and not found.agrees else 0)
+    raise typer.Exit(1 if found.same_engine and found.agrees is False else 0)
+
+
+def _again(found: Explained) -> str:
+    if found.agrees is None:
+        return f"not by its own rules: {found.missing}"
+    by = "by the rulebook of that day" + ("" if found.same_engine else ", by another engine than then")
+    return f"{by}: {'the same' if found.agrees else 'comes out otherwise'}"
+
+
+def _today(found: Explained) -> str:
+    from forbear.core.instants import rfc3339
+
+    if found.today.rulebook == found.rulebook:
+        return "the same rulebook is in force"
+    if found.today.same:
+        return "today's rulebook says the same"
+    said = f"today's rulebook says {found.today.verdict.value}"
+    if found.today.earliest is not None:
+        said += f" until {rfc3339(found.today.earliest)}"
+    said += f" ({', '.join(found.today.rules)})" if found.today.rules else ""
+    return said + "".join(f"; override {mention}" for mention in found.today.overrides)

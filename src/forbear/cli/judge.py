@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from forbear.cli.say import AsJson, as_json
+from forbear.cli.store import OwnRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +32,7 @@ def judge(
     check: Annotated[
         bool, typer.Option("--check", help="Compare with each case's `expect`; exit 1 on a difference.")
     ] = False,
+    rules: OwnRules = None,
     json: AsJson = False,
 ) -> None:
     """Judge cases without a database: one answer a line, as JSON.
@@ -38,13 +40,12 @@ def judge(
     With --check only the differences are printed, then how many cases passed, failed, or were not
     covered: decided by nothing but a law that nobody has read yet.
     """
-    from forbear.gate import judge_cases
+    from forbear.gate import judge_cases, rulebooks
     from forbear.kernel.judge import Engine
-    from forbear.rulebook.load import shipped
 
     path = None if str(file) == "-" else file
     with judge_cases.open_lines(path, sys.stdin.buffer) as lines:
-        answers = judge_cases.judge(lines, Engine(shipped()), file=str(file))
+        answers = judge_cases.judge(lines, Engine(rulebooks.installed(rules)), file=str(file))
         if not check:
             for answer in answers:
                 as_json(answer.answer())

@@ -34,6 +34,8 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "opt_out",
     "account",
     "rulebook",
+    "rulebook_diff",
+    "shadow",
     "database",
 )
 

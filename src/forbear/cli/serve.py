@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from forbear.cli.store import OwnRules
+
 _LOOK_EVERY_S: Final = 1.0
 _TIDY_EVERY_S: Final = 3600.0
 _log = logging.getLogger("forbear.serve")
@@ -27,12 +29,17 @@ def serve(
     sample: Annotated[
         bool, typer.Option("--sample", help="Also make a sample account, registry and list, and wash the list.")
     ] = False,
+    rules: OwnRules = None,
 ) -> None:
     """Run the gate on this machine: database, migrations and web server.
 
     FORBEAR_DATABASE_URL names a PostgreSQL to use instead of the one that comes with Forbear.
     """
     _listenable(host, port)
+    from forbear.gate import rulebooks
+
+    rulebooks.use(rules)
+    rulebooks.installed()  # a rule of the operator's own that cannot be read is said before anything is started
     from forbear.cli import embedded
     from forbear.cli.say import console
 

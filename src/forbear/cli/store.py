@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -21,6 +22,13 @@ W = TypeVar("W", bound=StrEnum)
 AccountName = Annotated[str, typer.Option("--account", "-a", help="The account's short name.", show_default=False)]
 SellerName = Annotated[
     str | None, typer.Option("--seller", help="The seller's short name; else the account's first.", show_default=False)
+]
+
+OwnRules = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules", help="A directory of your own rules over the shipped ones; else FORBEAR_RULES.", show_default=False
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forbear.cli.say import AsJson
-from forbear.cli.store import AccountName, SellerName
+from forbear.cli.store import AccountName, OwnRules, SellerName
 
 if TYPE_CHECKING:
     from forbear.gate.lists import Tick
@@ -70,6 +70,7 @@ def wash(
     receipt: Annotated[
         Path | None, typer.Option(help="Where the receipt goes; else beside the washed list.", show_default=False)
     ] = None,
+    rules: OwnRules = None,
     json: AsJson = False,
 ) -> None:
     """Wash a list: every row gets a verdict, its cure, when it becomes allowed, and the rules that decided."""
@@ -78,10 +79,12 @@ def wash(
     from forbear.core.errors import BadInput
     from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind
     from forbear.gate import opened as gate
+    from forbear.gate import rulebooks
     from forbear.gate.lists import safe_name
     from forbear.gate.wash import Asked
     from forbear.gate.wash import wash as washed
 
+    rulebooks.use(rules)
     out = out or safe_name(file)
     if out.resolve() == file.resolve():
         raise BadInput("would overwrite the list", key="--out", todo="name another file")
@@ -235,6 +238,11 @@ def _print(report: Report, out: Path, receipt: Path) -> None:
             ),
             ("not loaded", ", ".join(report.absent) or None),
             ("ledger up to change", report.seq),
+            *(("override", f"{mention}: {part(n)}") for mention, n in report.overrides.most_common()),
+            *(
+                ("in shadow", f"{rule} would {would} {part(n)} of those allowed")
+                for (rule, would), n in report.shadow.most_common()
+            ),
             ("rulebook", report.receipt["rulebook"]),
             ("washed list", out),
             ("receipt", f"{receipt} ({report.receipt['id']})"),

@@ -115,6 +115,7 @@ class Answer(msgspec.Struct, kw_only=True):
     earliest: int | None  # with `defer`
     rules: tuple[str, ...]
     obligations: tuple[str, ...]
+    overrides: tuple[str, ...]  # the operator's own texts of shipped rules that mattered, and who answers for them
     permit: UUID | None  # with `allow`
     expires_at: int | None
 

@@ -27,8 +27,8 @@ from forbear.core.errors import BadInput
 from forbear.core.instants import MISSING, SECOND, at_of
 from forbear.core.keys import NO_KEY
 from forbear.core.words import Channel, Purpose
+from forbear.gate import bundles, gather, packed, shadow
 from forbear.gate import claims as claimed
-from forbear.gate import gather, packed
 from forbear.gate.claims import Claims
 from forbear.gate.contact import MAX_CONTACTS, Answer, Asked, ClockAstray, Decided, Refused
 from forbear.gate.gather import AccountFacts, Sender
@@ -67,17 +67,17 @@ _SELECTORS: Final = Statement(
 _DECISIONS: Final = Statement(
     "add_decisions",
     "INSERT INTO ledger_decision (id, at, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure,"
-    " earliest, rules, obligations, selector, facts, permit, batch, batch_index)"
+    " earliest, rules, obligations, selector, facts, permit, batch, batch_index, overrides)"
     " SELECT id, $1, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, rules,"
-    " obligations, selector, facts, permit, $2, i"
-    " FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+    " obligations, selector, facts, permit, $2, i, overrides"
+    " FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
     " AS u (id, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, rules,"
-    " obligations, selector, facts, permit, i)",
+    " obligations, selector, facts, permit, i, overrides)",
     (
         *(trip.MOMENT_OID, trip.UUID_OID, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Int8.array_oid),
         *(Int2.array_oid, Bytea.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid),
         *(Int2.array_oid, Moment.array_oid, Text.array_oid, Text.array_oid, Bytea.array_oid, Bytea.array_oid),
-        *(Uuid.array_oid, Int4.array_oid),
+        *(Uuid.array_oid, Int4.array_oid, Text.array_oid),
     ),
 )
 _PERMITS: Final = Statement(
@@ -351,18 +351,21 @@ class _Batch:
             fixed[name] = value
         whole, width = fixed.tobytes(), tree.FIXED.itemsize
         leaves = [
-            tree.leaf(whole[i * width : (i + 1) * width], rules, obligations, facts)
-            for i, (rules, obligations, facts) in enumerate(
-                zip(judged.rules, judged.obligations, judged.packed, strict=True)
+            tree.leaf(whole[i * width : (i + 1) * width], rules, obligations, facts, overrides)
+            for i, (rules, obligations, facts, overrides) in enumerate(
+                zip(judged.rules, judged.obligations, judged.packed, judged.overrides, strict=True)
             )
         ]
         root = tree.root(leaves)
-        rulebook = bytes.fromhex(self.gate.engine.digest.removeprefix("sha256:"))
+        rulebook = bundles.digest_bytes(self.gate.engine.rulebook)
         fresh = [pair for pair in dict(selectors).items() if pair[0] not in self.stored]
         self.fresh = [pair[0] for pair in fresh]
         if fresh:
             digests, bodies = columns.byteas([pair[0] for pair in fresh]), columns.byteas([pair[1] for pair in fresh])
             writing.add(_SELECTORS, digests, bodies)
+        if rulebook not in self.stored and self.gate.engine.rulebook.files:
+            writing.add(bundles.KEEP, *bundles.wire(self.gate.engine.rulebook, moment))
+            self.fresh.append(rulebook)
         writing.add(
             _DECISIONS,
             *(moment, batch, columns.uuids(ids), columns.uuids(accounts), columns.uuids(sellers)),
@@ -373,7 +376,12 @@ class _Batch:
             *(columns.utf8s(judged.rules), columns.utf8s(judged.obligations)),
             *(columns.macs(selector), columns.byteas(judged.packed)),
             *(columns.uuids(judged.permits, judged.verdict != 0), columns.int4s(np.arange(n))),
+            columns.utf8s(judged.overrides),
         )
+        if judged.shadowed:
+            places = [judged.facts.selectors[i].places for i in np.broadcast_to(judged.facts.selector, (n,)).tolist()]
+            whose = [sender.account.id for sender in senders]
+            writing.add(shadow.APPEND, *shadow.wire(now, judged.outcomes, whose, places, ids))
         if len(allowed):
             self._permits(claims, senders, judged, allowed, accounts, sellers, now, writing)
         writing.add(_BATCH, batch, moment, n.to_bytes(4, "big"), root, rulebook, ENGINE.encode())
@@ -437,6 +445,7 @@ class _Batch:
                 earliest=None if earliest[place] == MISSING else earliest[place],
                 rules=outcome.rules,
                 obligations=outcome.obligations,
+                overrides=outcome.overrides,
                 permit=trip.uuid_of(all_permits[place * 16 : place * 16 + 16]) if allow else None,
                 expires_at=expires[place] if allow else None,
             )
@@ -471,6 +480,8 @@ class _Judged:
         self.outcomes: list[Any] = [None] * n
         self.rules: list[bytes] = [b""] * n
         self.obligations: list[bytes] = [b""] * n
+        self.overrides: list[bytes] = [b""] * n
+        self.shadowed = False  # some shadow rule would have been stricter
         self.packed: list[bytes] = [b""] * n
 
     def run(self) -> None:
@@ -521,11 +532,15 @@ class _Judged:
         self.earliest[rows] = np.where(deferred, answers.earliest[places], MISSING)
         self.expires[rows] = np.minimum(answers.window_end[places], self.now + PERMIT_S * SECOND)
         self.permits[rows[self.verdict[rows] != 0]] = 0
-        texts = [(" ".join(o.rules).encode(), " ".join(o.obligations).encode()) for o in answers.outcomes]
+        texts = [
+            (" ".join(o.rules).encode(), " ".join(o.obligations).encode(), "\n".join(o.overrides).encode())
+            for o in answers.outcomes
+        ]
+        self.shadowed |= any(answers.outcomes[number].shadow for number in np.unique(which).tolist())
         bodies = packed.pack(facts)
         for place, row, number in zip(places.tolist(), rows.tolist(), which.tolist(), strict=True):
             self.outcomes[row] = answers.outcomes[number]
-            self.rules[row], self.obligations[row] = texts[number]
+            self.rules[row], self.obligations[row], self.overrides[row] = texts[number]
             self.packed[row] = bodies[place]
         self._reserve(rows[self.verdict[rows] == 0])
 
@@ -574,7 +589,8 @@ def _some(claims: Claims, rows: npt.NDArray[np.int64]) -> Claims:
 def answered(conn: Connection, account: UUID, decisions: Sequence[UUID]) -> Decided:
     """The answers given before, from the ledger, in the order of `decisions`."""
     rows = conn.execute(
-        "SELECT d.id, d.at, d.verdict, d.cure, d.earliest, d.rules, d.obligations, d.permit, p.expires_at, b.rulebook"
+        "SELECT d.id, d.at, d.verdict, d.cure, d.earliest, d.rules, d.obligations, d.permit, p.expires_at, b.rulebook,"
+        " d.overrides"
         " FROM ledger_decision d JOIN ledger_batch b ON b.id = d.batch LEFT JOIN ledger_permit p ON p.id = d.permit"
         " WHERE d.id = ANY(%s) AND d.account = %s",
         [list(decisions), account],
@@ -591,6 +607,7 @@ def answered(conn: Connection, account: UUID, decisions: Sequence[UUID]) -> Deci
                 earliest=None if row[4] is None else at_of(row[4]),
                 rules=tuple(row[5].split()),
                 obligations=tuple(row[6].split()),
+                overrides=tuple(row[10].split("\n")) if row[10] else (),
                 permit=row[7],
                 expires_at=None if row[8] is None else at_of(row[8]),
             )

@@ -1,7 +1,8 @@
 """Why a stored decision came out as it did: every rule's word, its citation, the local time, the age of each list.
 
-The facts are those packed into the decision; they are judged again here, and the answer says
-whether that agrees with what was stored.
+The facts are those packed into the decision. They are judged again twice: by the rulebook of
+that day, which must agree with what was stored, and by the one installed now, which says what
+would come of the same facts today.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import numpy as np
 
 from forbear.accounts.connect import Connection
 from forbear.core.codes import Code, Cure, Verdict
+from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, MISSING, at_of, date_of, moment_of
 from forbear.core.places import PlaceSet
 from forbear.core.words import Channel, Mode, Purpose, Word
-from forbear.gate import packed
+from forbear.gate import bundles, packed
 from forbear.gate.opened import Gate, opened
 from forbear.kernel.facts import Facts
-from forbear.kernel.judge import ENGINE
+from forbear.kernel.judge import ENGINE, Engine
+from forbear.rulebook import told
 
 W = TypeVar("W", bound=Word)
 _VERDICTS = list(Verdict)
@@ -45,6 +48,8 @@ class RuleSaid(msgspec.Struct, kw_only=True):
     decided: bool
     cites: list[Cited]
     confidence: str | None
+    override: str | None = None  # the operator's own text stood here: who answers for it, and why
+    as_shipped: str | None = None  # what the rule as shipped says, where an own text stood
 
 
 class LocalTime(msgspec.Struct, kw_only=True):
@@ -61,6 +66,18 @@ class ListAge(msgspec.Struct, kw_only=True):
     edition: str | None
 
 
+class Today(msgspec.Struct, kw_only=True):
+    """What the rulebook installed now says of the same facts at the same moment."""
+
+    rulebook: str
+    same: bool  # as was decided then
+    verdict: Verdict
+    cure: Cure | None
+    earliest: int | None
+    rules: tuple[str, ...]
+    overrides: tuple[str, ...]
+
+
 class Explained(msgspec.Struct, kw_only=True):
     decision: UUID
     at: int
@@ -73,12 +90,15 @@ class Explained(msgspec.Struct, kw_only=True):
     earliest: int | None
     rules: tuple[str, ...]
     obligations: tuple[str, ...]
+    overrides: tuple[str, ...]
     permit: UUID | None
     rulebook: str
     engine: str
-    same_engine: bool  # judged again by what judged it then
-    agrees: bool  # and it came out the same
-    said: list[RuleSaid]
+    same_engine: bool  # judged again by the engine and the rules that judged it then
+    agrees: bool | None  # and it came out the same; None: the rulebook of that day is not at hand
+    missing: str | None  # why it is not
+    today: Today
+    said: list[RuleSaid]  # by the rulebook of that day; where that is not at hand, by today's
     local_times: list[LocalTime]
     lists: list[ListAge]
     batch: UUID
@@ -91,7 +111,7 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
     gate = gate or opened()
     row = conn.execute(
         "SELECT d.at, d.seller, d.channel, d.purpose, d.mode, d.verdict, d.cure, d.earliest, d.rules, d.obligations,"
-        " d.permit, d.facts, s.body, b.rulebook, b.engine, d.batch, d.batch_index,"
+        " d.permit, d.facts, s.body, b.rulebook, b.engine, d.batch, d.batch_index, d.overrides,"
         " EXISTS (SELECT FROM ledger_logqueue q WHERE q.batch = d.batch)"
         " FROM ledger_decision d JOIN ledger_selector s ON s.digest = d.selector JOIN ledger_batch b ON b.id = d.batch"
         " WHERE d.id = %s AND d.account = %s",
@@ -103,13 +123,16 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
     at = at_of(row[0])
     selector = packed.selector_of(bytes(row[12]))
     facts = packed.unpack([bytes(row[11])], [selector], [at])
-    answers = gate.engine.judge(facts)
     verdict, cure = _VERDICTS[row[5]], None if row[6] is None else _CURES[row[6]]
     earliest = None if row[7] is None else at_of(row[7])
     rules = tuple(row[8].split())
-    outcome = answers.of(0)
-    again = int(answers.earliest[0]) if outcome.verdict is Verdict.DEFER else None
-    rulebook = f"sha256:{bytes(row[13]).hex()}"
+    overrides = tuple(row[17].split("\n")) if row[17] else ()
+    decided = (verdict, cure, earliest, rules, overrides)
+    digest = bytes(row[13])
+    rulebook = f"sha256:{digest.hex()}"
+    engine, missing = _engine_of_that_day(conn, digest, gate)
+    now = _again(gate.engine, facts)
+    then = now if engine is gate.engine else None if engine is None else _again(engine, facts)
     return Explained(
         decision=decision,
         at=at,
@@ -122,18 +145,47 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
         earliest=earliest,
         rules=rules,
         obligations=tuple(row[9].split()),
+        overrides=overrides,
         permit=row[10],
         rulebook=rulebook,
         engine=row[14],
-        same_engine=rulebook == gate.engine.digest and row[14] == ENGINE,
-        agrees=(outcome.verdict, outcome.cure, outcome.rules, again) == (verdict, cure, rules, earliest),
-        said=_said(gate, facts, rules),
+        same_engine=engine is not None and row[14] == ENGINE,
+        agrees=None if then is None else then == decided,
+        missing=missing,
+        today=Today(
+            rulebook=gate.engine.digest,
+            same=now == decided,
+            verdict=now[0],
+            cure=now[1],
+            earliest=now[2],
+            rules=now[3],
+            overrides=now[4],
+        ),
+        said=_said(engine or gate.engine, facts, rules),
         local_times=local_times(selector.places, at),
         lists=_lists(facts, at),
         batch=row[15],
         batch_index=row[16],
-        logged=not row[17],
+        logged=not row[18],
     )
+
+
+def _engine_of_that_day(conn: Connection, digest: bytes, gate: Gate) -> tuple[Engine | None, str | None]:
+    """An engine over the rulebook of this digest; or None, and why it is not at hand."""
+    if digest == bundles.digest_bytes(gate.engine.rulebook):
+        return gate.engine, None
+    try:
+        engine = bundles.engine_of(conn, digest)
+    except BadInput as error:
+        return None, f"the rulebook of that day cannot be read by this release: {error}"
+    return engine, None if engine else "the rulebook of that day is not stored"
+
+
+def _again(engine: Engine, facts: Facts) -> tuple[Verdict, Cure | None, int | None, tuple[str, ...], tuple[str, ...]]:
+    answers = engine.judge(facts)
+    outcome = answers.of(0)
+    earliest = int(answers.earliest[0]) if outcome.verdict is Verdict.DEFER else None
+    return outcome.verdict, outcome.cure, earliest, outcome.rules, outcome.overrides
 
 
 def local_times(places: PlaceSet, at: int) -> list[LocalTime]:
@@ -148,13 +200,16 @@ def local_times(places: PlaceSet, at: int) -> list[LocalTime]:
     ]
 
 
-def _said(gate: Gate, facts: Facts, decided: tuple[str, ...]) -> list[RuleSaid]:
-    known = {rule.id: rule for rule in gate.engine.rulebook.rules}
+def _said(engine: Engine, facts: Facts, decided: tuple[str, ...]) -> list[RuleSaid]:
+    known = {rule.id: rule for rule in engine.rulebook.rules}
+    words = engine.explain(facts, [0])[0]
+    as_shipped = {known[word.rule].twin_of: word.code for word in words if word.rule in known}
     found: list[RuleSaid] = []
-    for word in gate.engine.explain(facts, [0])[0]:
-        if word.code is Code.SILENT:
-            continue
+    for word in words:
         rule = known.get(word.rule)
+        behind = as_shipped.get(word.rule, Code.SILENT)
+        if max(word.code, behind) is Code.SILENT or (rule and rule.twin_of):
+            continue
         cites = [
             Cited(title=cite.title, seen=date_of(cite.seen).isoformat(), url=cite.url, quote=cite.quote)
             for cite in (rule.cites if rule else ())
@@ -168,6 +223,8 @@ def _said(gate: Gate, facts: Facts, decided: tuple[str, ...]) -> list[RuleSaid]:
                 decided=word.rule in decided,
                 cites=cites,
                 confidence=rule.confidence if rule else None,
+                override=told.of_override(rule.override) if rule and rule.override else None,
+                as_shipped=behind.name.lower() if rule and rule.override else None,
             )
         )
     return sorted(found, key=lambda said: (not said.decided, -Code[said.code.upper()], said.rule))

@@ -16,7 +16,7 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from forbear.core.codes import Cure, Verdict
+from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.errors import BadInput
 from forbear.core.instants import MISSING, at_of, rfc3339
 from forbear.kernel.case import Case
@@ -41,6 +41,8 @@ class Judged:
     rules: tuple[str, ...]  # those that decided
     obligations: tuple[str, ...]
     rulebook: str
+    overrides: tuple[str, ...] = ()  # the operator's own texts that mattered
+    shadow: tuple[tuple[str, Code], ...] = ()  # rules that are only watched and would have been stricter
 
     def answer(self) -> dict[str, Any]:
         """The answer as the case format writes it."""
@@ -52,6 +54,8 @@ class Judged:
             "rules": list(self.rules),
             "obligations": list(self.obligations),
             "rulebook": self.rulebook,
+            **({"overrides": list(self.overrides)} if self.overrides else {}),
+            **({"shadow": {rule: code.name.lower() for rule, code in self.shadow}} if self.shadow else {}),
         }
 
 
@@ -98,6 +102,8 @@ def _answers(cases: list[tuple[int, Case]], engine: Engine) -> Iterator[Judged]:
             rules=answers.rules(row),
             obligations=answers.obligations(row),
             rulebook=engine.digest,
+            overrides=answers.overrides(row),
+            shadow=answers.of(row).shadow,
         )
 
 

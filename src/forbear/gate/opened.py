@@ -6,14 +6,15 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from forbear.accounts.home import Secrets, load_secrets
 from forbear.core.keys import Secret
+from forbear.gate import rulebooks
 from forbear.gate.freshness import Demands, demands_of
 from forbear.kernel.judge import Engine
 from forbear.registries.snapshots import Registries, default_folder
-from forbear.rulebook.load import shipped
 
 _LOOK_AGAIN_S: Final = 1.0
 
@@ -54,7 +55,14 @@ def secrets_of(known: Secrets) -> tuple[Secret, ...]:
     return tuple(Secret(key, value) for key, value in sorted(known.address_keys.items(), reverse=True))
 
 
-@cache
 def opened() -> Gate:
-    """The gate of this process: the shipped rulebook, the registries and secrets of its home."""
-    return Gate(Engine(shipped()), Registries.open(default_folder()), secrets_of(load_secrets()))
+    """The gate of this process: the installed rulebook, the registries and secrets of its home.
+
+    Raises `BadInput` for a rule of the operator's own that cannot be read.
+    """
+    return _opened(rulebooks.folder())
+
+
+@cache
+def _opened(rules: Path | None) -> Gate:
+    return Gate(Engine(rulebooks.installed(rules)), Registries.open(default_folder()), secrets_of(load_secrets()))

@@ -25,13 +25,14 @@ import polars as pl
 from forbear.accounts.connect import Connection
 from forbear.accounts.home import home
 from forbear.core import emails, keys, phones, where
+from forbear.core.codes import Code, Verdict
 from forbear.core.emails import EmailFault
 from forbear.core.errors import BadInput
 from forbear.core.instants import MISSING, rfc3339
 from forbear.core.keys import AddressKind
 from forbear.core.phones import NumberFault
 from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, Word
-from forbear.gate import gather, known, lists
+from forbear.gate import bundles, gather, known, lists
 from forbear.gate.asking import Asking, Whom
 from forbear.gate.claims import MARKETING, word_hash
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender
@@ -47,9 +48,10 @@ from forbear.ledger.kinds import Kind, KnownBy
 _W = TypeVar("_W", bound=Word)
 _T = TypeVar("_T", bound=np.generic)
 Ints = npt.NDArray[np.int64]
-Line = tuple[str, str, str, str]
+Line = tuple[str, str, str, str, str, str]  # the columns added, and what shadow rules would have said
 
 ADDED: Final = ("verdict", "cure", "earliest", "rules")
+OVERRIDES: Final = "overrides"  # a column more, where the installation overrides shipped rules
 HINTS: Final = ("to", "country", "region", "postcode", "timezone", "kind", "line_type", "county")
 GUESSES: Final[dict[str, tuple[str, ...]]] = {
     "to": ("to", "phone", "phone_number", "number", "mobile", "telephone", "msisdn"),
@@ -129,6 +131,8 @@ class Report:
     at: int
     done: Done
     receipt: dict[str, Any]
+    overrides: Counter[str]  # how many rows each of the operator's own texts mattered for
+    shadow: Counter[tuple[str, str]]  # allowed rows that a shadow rule would have denied or deferred: rule, verdict
 
 
 def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, tick: Tick) -> Report:
@@ -147,6 +151,7 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
 
     def record(done: Done) -> None:
         receipt.update(washer.receipt(done, source.name))
+        bundles.keep(conn, gate.engine.rulebook)
         event = writes.append_event(
             conn,
             writes.now(conn),
@@ -158,7 +163,7 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
         )
         receipt["id"] = str(event)
 
-    done = lists.pour(rows, out, list(dict.fromkeys(columns.values())), ADDED, washer.judge, tick, record)
+    done = lists.pour(rows, out, list(dict.fromkeys(columns.values())), washer.added, washer.judge, tick, record)
     return washer.report(done, receipt)
 
 
@@ -223,9 +228,14 @@ class Washer:
         self._codes: dict[tuple[str, int], int] = {}
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._reasons: Counter[tuple[str, str, str]] = Counter()
+        self._overrides: Counter[str] = Counter()
+        self._shadow: Counter[tuple[str, str]] = Counter()
+        self.added: tuple[str, ...] = ADDED
+        if any(rule.override is not None for rule in gate.engine.rulebook.rules):
+            self.added = (*ADDED, OVERRIDES)
 
     def judge(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], pl.DataFrame]:
-        """For each row the row of a small table with the columns `ADDED`.
+        """For each row the row of a small table with the columns `added`.
 
         The kernel judges each combination of facts once in the whole wash, and each row of
         which the ledger holds something of its own (an opt-out, a consent, an attempt).
@@ -255,7 +265,7 @@ class Washer:
                 for i, line in zip(new, _lines(self.gate.engine.judge(facts), address, first[new]), strict=True):
                     self._line_of[int(present[i])] = self._index.setdefault(line, len(self._index))
             if new or self._table is None:
-                self._table = _frame(list(self._index))
+                self._table = _frame(list(self._index), self.added)
             lines, table = list(self._index), self._table
             of_code = np.array([self._line_of[code] for code in present.tolist()], np.uint32)
         which = of_code[local]
@@ -274,11 +284,16 @@ class Washer:
             told = _lines(self.gate.engine.judge(facts), address, own)
             which[own] = [len(lines) + index.setdefault(line, len(index)) for line in told]
             lines += index
-            table = table.vstack(_frame(list(index)))
+            table = table.vstack(_frame(list(index), self.added))
         counts = np.bincount(which, minlength=len(lines)).tolist()
         with self._lock:
-            for count, (verdict, cure, _, rules) in zip(counts, lines, strict=True):
+            for count, (verdict, cure, _, rules, overrides, watched) in zip(counts, lines, strict=True):
                 if count:
+                    for mention in overrides.split("; ") if overrides else ():
+                        self._overrides[mention] += count
+                    for one in watched.split():
+                        rule, _, would = one.partition(":")
+                        self._shadow[rule, would] += count
                     self._verdicts[verdict, cure] += count
                     for rule in rules.split() or [""]:
                         self._reasons[verdict, cure, rule] += count
@@ -391,6 +406,8 @@ class Washer:
             "columns": self.columns,
             "claimed": self.assumed,
             "verdicts": {f"{v} {c}".strip(): n for (v, c), n in sorted(self._verdicts.items())},
+            **({"overrides": dict(sorted(self._overrides.items()))} if self._overrides else {}),
+            **({"shadow": _would(self._shadow)} if self._shadow else {}),
         }
 
     def report(self, done: Done, receipt: dict[str, Any]) -> Report:
@@ -406,7 +423,17 @@ class Washer:
             self.at,
             done,
             receipt,
+            self._overrides,
+            self._shadow,
         )
+
+
+def _would(shadow: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """By shadow rule, how many of the allowed rows it would have denied and deferred."""
+    return {
+        rule: {"would_deny": shadow[rule, "deny"], "would_defer": shadow[rule, "defer"]}
+        for rule in sorted({rule for rule, _ in shadow})
+    }
 
 
 class _Address(NamedTuple):
@@ -860,8 +887,9 @@ def _attempts(hits: Hits) -> Attempts | None:
 # --- the verdicts as text ------------------------------------------------------------------------
 
 
-def _frame(lines: list[Line]) -> pl.DataFrame:
-    return pl.DataFrame(lines, schema=dict.fromkeys(ADDED, pl.String), orient="row")
+def _frame(lines: list[Line], added: tuple[str, ...]) -> pl.DataFrame:
+    rows = [line[: len(added)] for line in lines]
+    return pl.DataFrame(rows, schema=dict.fromkeys(added, pl.String), orient="row")
 
 
 def _lines(answers: Answers, address: _Address, rows: Ints) -> list[Line]:
@@ -872,13 +900,19 @@ def _lines(answers: Answers, address: _Address, rows: Ints) -> list[Line]:
     faults = address.faults[rows].tolist()
     for which, moment, fault in zip(answers.outcome.tolist(), answers.earliest.tolist(), faults, strict=True):
         if fault:
-            found.append(("deny", "evidence", "", f"house.address_understood:{words[fault]}"))
+            found.append(("deny", "evidence", "", f"house.address_understood:{words[fault]}", "", ""))
             continue
         line = told.get((which, moment))
         if line is None:
             outcome = answers.outcomes[which]
             earliest = "" if moment == MISSING else rfc3339(moment)
             cure = "" if outcome.cure is None else outcome.cure.value
-            line = told[which, moment] = (outcome.verdict.value, cure, earliest, " ".join(outcome.rules))
+            watched = ""
+            if outcome.shadow and outcome.verdict is Verdict.ALLOW:
+                watched = " ".join(
+                    f"{rule}:{'defer' if code is Code.NOT_NOW else 'deny'}" for rule, code in outcome.shadow
+                )
+            rules, overrides = " ".join(outcome.rules), "; ".join(outcome.overrides)
+            line = told[which, moment] = (outcome.verdict.value, cure, earliest, rules, overrides, watched)
         found.append(line)
     return found

@@ -1,7 +1,7 @@
 """The small Merkle tree of one batch (RFC 6962 hashing), and the bytes of a decision that are its leaf.
 
-A leaf is everything a decision says: the fixed columns big-endian, then its rules,
-obligations and packed facts, each behind its length. It can be built again from the row.
+A leaf is everything a decision says: the fixed columns big-endian, the lengths of its rules,
+obligations and packed facts, these, and its overrides. It can be built again from the row.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ FIXED: Final = np.dtype(
 _LENGTHS = struct.Struct(">III")
 
 
-def leaf(fixed: bytes, rules: bytes, obligations: bytes, facts: bytes) -> bytes:
-    """The hash of one decision."""
+def leaf(fixed: bytes, rules: bytes, obligations: bytes, facts: bytes, overrides: bytes = b"") -> bytes:
+    """The hash of one decision. `overrides` come last, so that a decision without any hashes as it always did."""
     lengths = _LENGTHS.pack(len(rules), len(obligations), len(facts))
-    return sha256(b"\0" + fixed + lengths + rules + obligations + facts).digest()
+    return sha256(b"\0" + fixed + lengths + rules + obligations + facts + overrides).digest()
 
 
 def fixed_of(

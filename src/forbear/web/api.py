@@ -180,6 +180,8 @@ class RuleOut(Schema):
     decided: bool
     cites: list[CitedOut]
     confidence: str | None
+    override: str | None = Field(description="The operator's own text stood here: who answers for it, and why")
+    as_shipped: str | None = Field(description="What the rule as shipped says, where an own text stood")
 
 
 class LocalTimeOut(Schema):
@@ -196,6 +198,16 @@ class ListOut(Schema):
     edition: str | None
 
 
+class TodayOut(Schema):
+    rulebook: str
+    same: bool = Field(description="As was decided then")
+    verdict: str
+    cure: str | None
+    earliest: str | None
+    rules: list[str]
+    overrides: list[str]
+
+
 class ExplainedOut(Schema):
     """Why a stored decision came out as it did."""
 
@@ -209,12 +221,19 @@ class ExplainedOut(Schema):
     earliest: str | None
     rules: list[str]
     obligations: list[str]
+    overrides: list[str] = Field(description="The operator's own texts of shipped rules that mattered")
     permit: UUID | None
-    rulebook: str
+    rulebook: str = Field(description="Digest of the rules that judged it")
     engine: str
-    same_engine: bool = Field(description="The rules and engine of today are those that judged it")
-    agrees: bool = Field(description="Judged again now, it comes out the same")
-    said: list[RuleOut] = Field(description="What every rule said that applied")
+    same_engine: bool = Field(description="It was judged again by the engine and the rules that judged it")
+    agrees: bool | None = Field(
+        description="Judged again by the rules of that day it comes out the same; null: those rules are not at hand"
+    )
+    missing: str | None = Field(description="Why the rules of that day are not at hand")
+    today: TodayOut = Field(description="What the rules of today say of the same facts at the same moment")
+    said: list[RuleOut] = Field(
+        description="What every rule said that applied, by the rules of that day, or by today's"
+    )
     local_times: list[LocalTimeOut] = Field(description="The clock wherever the person may have been")
     registries: list[ListOut]
     logged: bool = Field(description="Its batch is in the log; false: pending")
@@ -245,7 +264,14 @@ def explained(found: gate_explain.Explained) -> dict[str, Any]:
         for one in found.lists
     ]
     earliest = None if found.earliest is None else rfc3339(found.earliest)
-    return said | {"id": found.decision, "at": rfc3339(found.at), "earliest": earliest, "registries": lists}
+    today = said["today"] | {"earliest": None if found.today.earliest is None else rfc3339(found.today.earliest)}
+    return said | {
+        "id": found.decision,
+        "at": rfc3339(found.at),
+        "earliest": earliest,
+        "registries": lists,
+        "today": today,
+    }
 
 
 class RedeemedOut(Schema):

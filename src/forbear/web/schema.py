@@ -59,6 +59,10 @@ class Answer(msgspec.Struct, kw_only=True):
     ] = UNSET
     rules: Annotated[tuple[str, ...], Meta(description="The rules that decided")]
     obligations: Annotated[tuple[str, ...], Meta(description="What an allowed contact owes")]
+    overrides: Annotated[
+        tuple[str, ...] | UnsetType,
+        Meta(description="The operator's own texts of shipped rules that mattered, and who answers for them"),
+    ] = UNSET
     permit: Permit | UnsetType = UNSET
 
 
