@@ -48,6 +48,7 @@ from forbear.rulebook.model import (
     Rule,
     Rulebook,
     Selection,
+    Topic,
     Value,
 )
 from forbear.rulebook.read import Table, all_of, parse
@@ -69,6 +70,10 @@ RECORDS = ("consent", "opt_out", "contact", "complaint", "relationship", "regist
 KEPT_AFTER = ("grant", "use", "withdrawal", "request", "contact", "last_activity")
 UNITS = ("business_days", "days", "hours")
 CONFIDENCES = ("high", "medium", "low", "policy")
+TOPICS = (  # of coverage; `forbear.rulebook.topics` finds a rule's
+    *("calling_hours", "holidays", "registries", "consent", "relationships", "caps", "bans", "identification"),
+    *("caller_id", "opt_out", "recorded", "ai_voice", "email", "debt", "retention", "registration"),
+)
 EVENTS = ("answered", "conversation", "abandoned", "refused")
 OBLIGATIONS = (
     "identify_caller",
@@ -104,6 +109,7 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
     rules: list[Rule] = []
     calendars: dict[str, Calendar] = {}
     coverage: tuple[Coverage, ...] = ()
+    topics: tuple[Topic, ...] = ()
     bases: dict[str, Mapping[str, Any]] = {}
     for name in files:
         if name.rsplit("/", 1)[-1] == "bases.toml":
@@ -112,7 +118,8 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
         if not name.endswith(".toml") or name.rsplit("/", 1)[-1] == "bases.toml" or name.startswith("obligations/"):
             continue
         if name.rsplit("/", 1)[-1] == "coverage.toml":
-            coverage += _coverage(name, files[name])
+            read, stated = _coverage(name, files[name])
+            coverage, topics = coverage + read, topics + stated
         elif "calendars/" in name:
             calendar = _calendar(name, files[name])
             if calendar.id in calendars:
@@ -134,7 +141,7 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
                 if named not in calendars:
                     line = parse(rule.file, files[rule.file])[1].get(("value", index, key))
                     raise BadInput(f"no calendar `{named}`", file=rule.file, line=line, key=key, todo="write it first")
-    return Rulebook(tuple(rules), coverage, calendars, digest(files))
+    return Rulebook(tuple(rules), coverage, calendars, digest(files), topics=topics)
 
 
 def digest(files: Mapping[str, bytes]) -> str:
@@ -453,7 +460,7 @@ def _is_day_of_the_year(text: str) -> bool:
     return True
 
 
-def _coverage(name: str, content: bytes) -> tuple[Coverage, ...]:
+def _coverage(name: str, content: bytes) -> tuple[tuple[Coverage, ...], tuple[Topic, ...]]:
     document, lines = parse(name, content)
     top = Table(document, file=name, lines=lines)
     entries: list[Coverage] = []
@@ -478,8 +485,26 @@ def _coverage(name: str, content: bytes) -> tuple[Coverage, ...]:
             )
         )
         table.done()
+    topics = tuple(_topic(table) for table in top.tables("topic"))
     top.done()
-    return tuple(entries)
+    return tuple(entries), topics
+
+
+def _topic(table: Table) -> Topic:
+    seen, places = table.day("seen"), _places(table)
+    if seen is None or not places:
+        table.fail("no `seen` or no `places`", todo="say whose law was looked at, and on which day")
+    topic = Topic(
+        places=places,
+        topic=table.text("topic", one_of=TOPICS),
+        status=table.text("status", one_of=("complete", "partial", "none")),
+        confidence=table.text("confidence", one_of=CONFIDENCES),
+        source=table.text("source"),
+        seen=seen,
+        note=table.text("note", required=False),
+    )
+    table.done()
+    return topic
 
 
 def _calendar(name: str, content: bytes) -> Calendar:

@@ -301,6 +301,19 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Topic:
+    """What is known of one topic of a place's law beyond what its rules show (`forbear.rulebook.topics`)."""
+
+    places: tuple[str, ...]
+    topic: str
+    status: str  # complete, partial, none
+    confidence: str
+    source: str
+    seen: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Holiday:
     day: int
     name: str
@@ -324,6 +337,7 @@ class Rulebook:
     coverage: tuple[Coverage, ...]
     calendars: Mapping[str, Calendar]
     digest: str
+    topics: tuple[Topic, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def rule(self, rule_id: str) -> Rule:
