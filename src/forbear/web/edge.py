@@ -15,7 +15,7 @@ from forbear.gate.contact import ClockAstray, Refused
 from forbear.web.problem import Problem, of_bad_input, ours, unavailable
 
 _log = logging.getLogger("forbear.web")
-_POLICY = (
+POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -29,7 +29,7 @@ class guard:  # noqa: N801 - Django calls it as a function
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.generic import TemplateView
 
-from forbear.web import pages, static
+from forbear.web import pages, rulebook_pages, static
 from forbear.web.api import api
 
 urlpatterns = [
@@ -14,6 +14,13 @@ urlpatterns = [
     path("readyz", pages.ready),
     path("docs", TemplateView.as_view(template_name="forbear/api.html")),
     path("static/<path:name>", static.serve),
+    path("rulebook", rulebook_pages.index),
+    path("rulebook/rules/<str:rule_id>", rulebook_pages.rule),
+    path("rulebook/places/<str:code>", rulebook_pages.place),
+    path("rulebook/calendars", rulebook_pages.calendars),
+    path("rulebook/calendars/<str:name>", rulebook_pages.calendar),
+    path("rulebook/coverage", rulebook_pages.coverage),
+    path("rulebook/week", rulebook_pages.week),
     path("v1/", api.urls),
 ]
 handler400 = "forbear.web.edge.bad_request"
