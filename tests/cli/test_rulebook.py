@@ -78,6 +78,6 @@ def test_a_folder_that_is_not_there_is_bad_input(forbear: Command, tmp_path: Pat
 
 
 def test_coverage_names_whose_law_was_read_and_when(forbear: Command) -> None:
-    lines = json.loads(forbear("rulebook", "coverage", "--json").out)
-    assert any("US-FL" in line["places"] for line in lines)
-    assert all(line["seen"] and line["source"] for line in lines)
+    found = json.loads(forbear("rulebook", "coverage", "--json").out)
+    assert any("US-FL" in line["places"] for line in found["readings"])
+    assert all(line["seen"] and line["source"] for line in found["readings"])

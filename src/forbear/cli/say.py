@@ -47,3 +47,18 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
         typer.echo(f"{name:<{width}}  {value}")
+
+
+def paragraph(lead: str, text: str) -> None:
+    """Text after a lead; on a terminal wrapped beside it, in a pipe one line."""
+    import shutil
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty():
+        typer.echo(lead + text)
+        return
+    width = max(shutil.get_terminal_size().columns - len(lead), 30)
+    for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]:
+        typer.echo(lead + line)
+        lead = " " * len(lead)
