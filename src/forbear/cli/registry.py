@@ -266,18 +266,18 @@ def list_snapshots(
     if not found:
         typer.echo("no registry is loaded; `forbear registry load --help` says how")
     else:
-        columns = ("registry", "for", *(["state"] if history else []), "listed", "asked", "covers", "got", "age")
+        asked = any(m.answered is not None for m, _ in found)
+        columns = ("registry", "for", *(["state"] if history else []), "listed", *(["asked"] if asked else []))
         table(
-            (*columns, "edition", "stale from"),
+            (*columns, "covers", "age", "edition", "stale from"),
             [
                 (
                     m.registry,
                     m.scope,
                     *([state] if history else []),
                     f"{m.n:,}",
-                    "" if m.answered is None else f"{m.answered:,}",
+                    *(["" if m.answered is None else f"{m.answered:,}"] if asked else []),
                     _short(m.covers),
-                    _instant(m.obtained_at)[:10],
                     _age(now - m.obtained_at),
                     _day(m.edition_day),
                     _stale_word(m, now, demands),
@@ -379,7 +379,7 @@ def _stale_word(manifest: Manifest, now: int, demands: Demands | None) -> str:
 
 
 def _warn(found: list[Manifest], place: Path, now: int, demands: Demands | None, only: str | None = None) -> None:
-    """A line for each copy that is stale, and for each registry that rules ask and nobody loaded."""
+    """A line for each copy that is stale, and one that names the registries that rules ask and nobody loaded."""
     if demands is None:
         return
     for manifest in found:
@@ -390,10 +390,13 @@ def _warn(found: list[Manifest], place: Path, now: int, demands: Demands | None,
             else:
                 since = f"since {_day(day)}"
             typer.echo(f"warning: {manifest.registry} is stale ({since}); load a newer edition", err=True)
-    for name, rules in _absent({m.registry for m in found}, place, now, demands):
-        if only is None or _belongs(name, only):
-            more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
-            typer.echo(f"warning: {name} was never loaded, and {rules[0]}{more} asks it", err=True)
+    absent = _absent({m.registry for m in found}, place, now, demands)
+    if only is None and absent:
+        names = ", ".join(name for name, _ in absent)
+        typer.echo(f"never loaded, though rules ask them (`forbear registry show NAME`): {names}", err=True)
+    for name, rules in absent if only is not None else ():
+        if _belongs(name, only or ""):
+            typer.echo(f"warning: {name} was never loaded; {', '.join(rules)} cannot be met without", err=True)
 
 
 def _absent(loaded: set[str], place: Path, now: int, demands: Demands) -> list[tuple[str, list[str]]]:

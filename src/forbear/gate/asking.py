@@ -35,6 +35,8 @@ from forbear.rulebook.model import FreshCondition
 _FURTHEST_ON: Final = 14 * HOUR  # of any clock on earth, from UTC
 _FURTHEST_BACK: Final = 12 * HOUR
 
+_NO_CLASSES: Final = np.empty(0, np.uint16)
+
 Conditions = tuple[FreshCondition, ...]
 Names = tuple[str, ...]
 
@@ -78,7 +80,7 @@ class Asking:
         self._account, self._seller = account, seller
         self._days = (now - _FURTHEST_BACK) // DAY, (now + _FURTHEST_ON) // DAY
         self._lock = threading.Lock()
-        self._class_of: dict[str, list[int]] = {}  # by registry, then by number of selector
+        self._class_of: dict[str, npt.NDArray[np.uint16]] = {}  # by registry, then by number of selector
         self._classes: dict[str, dict[Parts, int]] = {}
 
     def layers(self, name: str) -> list[Snapshot]:
@@ -106,8 +108,12 @@ class Asking:
         listed = np.full(n, NOT_KNOWN, np.int8)
         obtained, edition = np.full(n, MISSING, np.int64), np.full(n, MISSING, np.int32)
         by_selector = True
-        for number in np.flatnonzero(np.bincount(of_row, minlength=len(classes))).tolist():
-            rows = np.flatnonzero(of_row == number)
+        order = np.argsort(of_row, kind="stable")  # few small numbers: sorted by their bytes
+        ends = np.cumsum(np.bincount(of_row, minlength=len(classes))).tolist()
+        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            if start == end or not classes[number]:
+                continue
+            rows = order[start:end]
             said = self._together(classes[number], whom.some(rows), joint=False)
             listed[rows], obtained[rows], edition[rows] = said
             by_selector &= said.obtained_at.ndim == 0 and said.edition_day.ndim == 0
@@ -132,16 +138,20 @@ class Asking:
 
     def _split(
         self, name: str, selector: npt.NDArray[np.int32], selectors: Sequence[Selector]
-    ) -> tuple[list[Parts], npt.NDArray[np.int64]]:
+    ) -> tuple[list[Parts], npt.NDArray[np.uint16]]:
         """The combinations of lists to ask, and by row which of them."""
         regions = self._demands.regional[name]
         with self._lock:
-            of_selector = self._class_of.setdefault(name, [])
+            known = self._class_of.get(name, _NO_CLASSES)
             classes = self._classes.setdefault(name, {})
-            for one in selectors[len(of_selector) :]:
-                asked = self._loaded(name, _demanded(name, one.places, regions))
-                of_selector.append(classes.setdefault(asked, len(classes)))
-            return list(classes), np.array(of_selector, np.int64)[selector]
+            if len(selectors) > known.size:
+                new = [
+                    classes.setdefault(self._loaded(name, _demanded(name, one.places, regions)), len(classes))
+                    for one in selectors[known.size :]
+                ]
+                assert len(classes) <= 1 << 16, "more combinations of regions than regions have"
+                known = self._class_of[name] = np.append(known, np.array(new, np.uint16))
+            return list(classes), known[selector]
 
     def _loaded(self, name: str, parts: Names) -> Parts:
         """Each state's own list, or the combined one where there is none."""

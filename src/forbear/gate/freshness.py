@@ -136,7 +136,8 @@ def stale_from(
     """The first day on which one of the conditions is not met; None where none is within `LOOK_AHEAD_DAYS`."""
     found: list[int] = []
     for condition in conditions:
-        good, stale = checked_day - 1, today + LOOK_AHEAD_DAYS
+        oldest = checked_day if edition_day is None else min(checked_day, edition_day)
+        good, stale = oldest - 1, today + LOOK_AHEAD_DAYS
         if is_fresh(condition, checked_day, edition_day, stale):
             continue
         while stale - good > 1:  # a copy only ages
