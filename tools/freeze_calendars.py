@@ -270,8 +270,9 @@ def es_community(code: str) -> Days:
 
 
 def nl_commemoration() -> Days:
-    """4 May: no public holiday, but no day to sell on."""
-    return {date(year, 5, 4): ("Remembrance Day", False) for year in YEARS}
+    """4 May, and 5 May in every year: the library has it every fifth, the act on terms each year."""
+    days = {date(year, 5, 4): ("Remembrance Day", False) for year in YEARS}
+    return days | {date(year, 5, 5): ("Liberation Day", False) for year in YEARS}
 
 
 CALENDARS: Mapping[str, tuple[str, str, Days]] = {
@@ -354,8 +355,8 @@ CALENDARS: Mapping[str, tuple[str, str, Days]] = {
         for code, name in ES_COMMUNITIES.items()
     },
     "nl.commemoration": (
-        "the Netherlands: the national day of remembrance",
-        "Code Telemarketing, as revised 2024-10-15",
+        "the Netherlands: the national days of remembrance and of liberation",
+        "Code Telemarketing, as revised 2024-10-15; Algemene termijnenwet art 3",
         nl_commemoration(),
     ),
 }
