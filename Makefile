@@ -17,8 +17,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ROUNDS ?= 20
+EVERY  ?= 20
 
-.PHONY: help setup run test check bench crash faults lock clean
+.PHONY: help setup run test check bench crash faults mutants lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ crash: $(VENV)/.dev ## Kill server and database under load and look for losses (
 
 faults: $(VENV)/.dev ## Plant small faults in the rules and count what the worked examples catch (RULES=us.fl: some)
 	@$(BIN)/python -m tools.plant_faults $(RULES) $(if $(CASES),--cases $(CASES)) --survivors build/survivors.txt
+
+mutants: $(VENV)/.dev ## Plant faults in the kernel's code and list what no test notices (EVERY=20: a sample; all of them take hours)
+	@$(BIN)/python -m tools.mutate_kernel --every $(EVERY)
 
 lock: $(VENV)/.dev ## Pin and hash the requirements anew (maintainers)
 	@$(BIN)/python -m pip install -q uv

@@ -7,9 +7,11 @@ from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from tests.kernel.drawn import batches
 
+BATCHES = (24, 60, 5)  # how many, of how many cases, from which seed
+
 
 def test_the_kernel_says_of_drawn_cases_what_its_twin_said() -> None:
-    for batch in batches(24, 60, 5):
+    for batch in batches(*BATCHES):
         facts = facts_of(batch.cases)
         engine = Engine(batch.rulebook)
         answers = engine.judge(facts)
