@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forbear.cli.obligations import Expand, say_owed
 from forbear.cli.say import AsJson
 from forbear.cli.store import AccountName, OwnRules
 
@@ -35,6 +36,7 @@ def decide(
     key: Annotated[str | None, typer.Option(help="Idempotency key: the same key gives the same answer.")] = None,
     redeem: Annotated[bool, typer.Option("--redeem", help="The contact is being made now.")] = False,
     rules: OwnRules = None,
+    expand: Expand = False,
     json: AsJson = False,
 ) -> None:
     """May this contact be made, now? Exit code 0 when every contact is allowed, else 1."""
@@ -48,7 +50,8 @@ def decide(
     rulebooks.use(rules)
 
     if request is not None:
-        contacts, redeem, key = _read(request, redeem, key)
+        contacts, redeem, key, asked_for = _read(request, redeem, key)
+        expand = expand or asked_for
     else:
         known = {"to": to, "channel": channel, "purpose": purpose, "mode": mode, "from": from_, "seller": seller}
         said: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
@@ -62,7 +65,7 @@ def decide(
         raise BadInput(decided.what)
     if isinstance(decided, Exception):
         raise decided
-    _print(decided, contacts, as_json=json)
+    _print(decided, contacts, as_json=json, expand=expand)
     raise typer.Exit(0 if all(answer.verdict is Verdict.ALLOW for answer in decided.answers) else 1)
 
 
@@ -81,7 +84,7 @@ def _contact(said: dict[str, Any]) -> Contact:
         raise BadInput(str(error)) from None
 
 
-def _read(request: Path, redeem: bool, key: str | None) -> tuple[list[Contact], bool, str | None]:
+def _read(request: Path, redeem: bool, key: str | None) -> tuple[list[Contact], bool, str | None, bool]:
     from forbear.core.errors import BadInput
     from forbear.web.decisions import parse
     from forbear.web.limits import MAX_BODY
@@ -99,16 +102,17 @@ def _read(request: Path, redeem: bool, key: str | None) -> tuple[list[Contact], 
         asked = parse("application/json", body)
     except Problem as problem:
         raise BadInput(problem.detail or problem.title, file=name, key=problem.key, todo=problem.todo) from None
-    return asked.contacts, asked.redeem or redeem, key or asked.idempotency_key
+    return asked.contacts, asked.redeem or redeem, key or asked.idempotency_key, bool(asked.expand)
 
 
-def _print(decided: Decided, contacts: list[Contact], *, as_json: bool) -> None:
+def _print(decided: Decided, contacts: list[Contact], *, as_json: bool, expand: bool) -> None:
     from forbear.cli import say
     from forbear.core.instants import rfc3339
-    from forbear.web.decisions import on_the_wire
+    from forbear.gate.owed import of_contacts
+    from forbear.web.decisions import in_words, on_the_wire
 
     if as_json:
-        say.as_json(on_the_wire(decided))
+        say.as_json(in_words(decided, contacts) if expand else on_the_wire(decided))
         return
     if len(decided.answers) > 1:
         rows = [
@@ -139,3 +143,4 @@ def _print(decided: Decided, contacts: list[Contact], *, as_json: bool) -> None:
             ("rulebook", decided.rulebook),
         ]
     )
+    say_owed(of_contacts(contacts, [answer.obligations], decided.at)[0])

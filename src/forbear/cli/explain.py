@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from forbear.cli.obligations import Expand, say_owed
 from forbear.cli.say import AsJson
 from forbear.cli.store import AccountName
 
@@ -19,25 +20,31 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    decision: Annotated[UUID, typer.Argument(help="The decision's id.")], account: AccountName, json: AsJson = False
+    decision: Annotated[UUID, typer.Argument(help="The decision's id.")],
+    account: AccountName,
+    expand: Expand = False,
+    json: AsJson = False,
 ) -> None:
     """Every rule's word on a decision, with its source; local times; the age of each list.
 
     It is judged again by the rulebook of that day and by today's. Exit code 1 where the same engine,
     with the rules of that day, does not come to the same answer.
     """
+    import msgspec
+
     from forbear.cli import say
     from forbear.cli.store import account_named, opened
     from forbear.core.errors import BadInput
     from forbear.core.instants import rfc3339
     from forbear.gate.explain import explain as explained
+    from forbear.gate.owed import of_explained
 
     with opened() as connection:
         found = explained(connection, account_named(connection, account).id, decision)
     if found is None:
         raise BadInput(f"`{account}` has no decision {decision}")
     if json:
-        say.as_json(found)
+        say.as_json(msgspec.to_builtins(found) | {"obligations_detail": of_explained(found)} if expand else found)
     else:
         say.pairs(
             [
@@ -56,6 +63,7 @@ def explain(
                 ("today", _today(found)),
             ]
         )
+        say_owed(of_explained(found))
         if found.missing is not None:
             typer.echo(f"What follows is what today's rules say: {found.missing}.")
         typer.echo()

@@ -25,11 +25,13 @@ from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope,
 from forbear.gate import consent as gate_consent
 from forbear.gate import explain as gate_explain
 from forbear.gate import opt_out as gate_opt_out
+from forbear.gate import owed as gate_owed
 from forbear.gate import redeem as gate_redeem
 from forbear.gate import settle as gate_settle
 from forbear.gate import suppress as gate_suppress
 from forbear.ledger.kinds import Outcome, Scope
-from forbear.web import keys
+from forbear.rulebook.obligations import Obligation
+from forbear.web import keys, obligations
 from forbear.web.connections import borrowed
 from forbear.web.edge import answered
 from forbear.web.keys import Caller
@@ -115,6 +117,7 @@ api = Api(
     auth=ApiKey(),
     urls_namespace="v1",
 )
+api.add_router("/obligations", obligations.router)
 
 
 @api.exception_handler(Exception)
@@ -237,17 +240,26 @@ class ExplainedOut(Schema):
     local_times: list[LocalTimeOut] = Field(description="The clock wherever the person may have been")
     registries: list[ListOut]
     logged: bool = Field(description="Its batch is in the log; false: pending")
+    obligations_detail: list[Obligation] | None = Field(None, description="On `expand=obligations` alone")
 
 
-@api.get("/decisions/{decision}", response=ExplainedOut, tags=["decisions"])
-def explain(request: HttpRequest, decision: UUID) -> dict[str, Any]:
+@api.get("/decisions/{decision}", response=ExplainedOut, exclude_unset=True, tags=["decisions"])
+def explain(
+    request: HttpRequest,
+    decision: UUID,
+    expand: Annotated[Literal["obligations"] | None, Query(description="Say what each obligation asks")] = None,
+    language: obligations.Language = None,
+) -> dict[str, Any]:
     """Every rule's word on a stored decision, with its citation; local times; the age of each registry."""
     asks = caller(request, Permission.DECISION_READ)
     with borrowed() as connection:
         found = gate_explain.explain(connection, asks.account, decision)
     if found is None:
         raise not_found("decision")
-    return explained(found)
+    said = explained(found)
+    if expand:
+        said["obligations_detail"] = gate_owed.of_explained(found, language=language)
+    return said
 
 
 def explained(found: gate_explain.Explained) -> dict[str, Any]:

@@ -113,6 +113,8 @@ class Door:
             raise unavailable("too many contacts wait to be decided") from None
         except Closed:
             raise unavailable("the server is being stopped", retry_after_s=5) from None
+        if asked.expand:
+            return await asyncio.to_thread(lambda: _write(in_words(decided, asked.contacts)))
         return _write(on_the_wire(decided))
 
 
@@ -165,3 +167,14 @@ def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
             answer.permit = Permit(id=given.permit, expires_at=_moment(given.expires_at))
         answers.append(answer)
     return DecisionAnswer(answers=answers, rulebook=decided.rulebook, at=_moment(decided.at), repeated=decided.repeated)
+
+
+def in_words(decided: gate.Decided, contacts: Sequence[gate.Contact]) -> DecisionAnswer:
+    """The same with what each obligation asks. Takes longer: not for the event loop."""
+    from forbear.gate.owed import of_contacts
+
+    answer = on_the_wire(decided)
+    words = [given.obligations for given in decided.answers]
+    for given, owed in zip(answer.answers, of_contacts(contacts, words, decided.at), strict=True):
+        given.obligations_detail = owed
+    return answer

@@ -6,7 +6,7 @@ where moments are RFC 3339.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from forbear.core.instants import FOREVER, at_of, date_of, rfc3339
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, Word
 from forbear.gate.contact import MAX_CONTACTS, Contact, Words
 from forbear.ledger import reads
+from forbear.rulebook.obligations import Obligation
 
 W = TypeVar("W", bound=Word)
 
@@ -39,6 +40,9 @@ class DecisionRequest(Words):
         ]
         | None
     ) = None
+    expand: Annotated[
+        tuple[Literal["obligations"], ...], Meta(description="`obligations`: say also what each asks, with wording")
+    ] = ()
 
 
 class Permit(msgspec.Struct, kw_only=True):
@@ -64,6 +68,9 @@ class Answer(msgspec.Struct, kw_only=True):
         Meta(description="The operator's own texts of shipped rules that mattered, and who answers for them"),
     ] = UNSET
     permit: Permit | UnsetType = UNSET
+    obligations_detail: Annotated[
+        tuple[Obligation, ...] | UnsetType, Meta(description="What each obligation asks; on `expand` alone")
+    ] = UNSET
 
 
 class DecisionAnswer(msgspec.Struct, kw_only=True):
