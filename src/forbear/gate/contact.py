@@ -116,6 +116,7 @@ class Answer(msgspec.Struct, kw_only=True):
     rules: tuple[str, ...]
     obligations: tuple[str, ...]
     overrides: tuple[str, ...]  # the operator's own texts of shipped rules that mattered, and who answers for them
+    confidence: str | None  # how sure the law is that decided; of an `allow`, all that had to be met. None: not known
     permit: UUID | None  # with `allow`
     expires_at: int | None
 

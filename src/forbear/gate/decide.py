@@ -34,7 +34,7 @@ from forbear.gate.contact import MAX_CONTACTS, Answer, Asked, ClockAstray, Decid
 from forbear.gate.gather import AccountFacts, Sender
 from forbear.gate.opened import Gate, opened
 from forbear.kernel.facts import Facts
-from forbear.kernel.judge import ENGINE, Answers
+from forbear.kernel.judge import ENGINE, Answers, Engine
 from forbear.kernel.rows import take
 from forbear.ledger import attempts as recent
 from forbear.ledger import columns, tree, trip, writes
@@ -299,7 +299,7 @@ class _Batch:
     def _repeat(self, i: int, digest: bytes, decisions: list[UUID]) -> Decided | Refused:
         if digest != self.digests[i]:
             return Refused("key_reused", "this idempotency key came with another request before")
-        return answered(self.conn, self.asked[i].account, decisions)
+        return answered(self.conn, self.asked[i].account, decisions, self.gate.engine)
 
     # --- judging
 
@@ -446,6 +446,7 @@ class _Batch:
                 rules=outcome.rules,
                 obligations=outcome.obligations,
                 overrides=outcome.overrides,
+                confidence=outcome.confidence,
                 permit=trip.uuid_of(all_permits[place * 16 : place * 16 + 16]) if allow else None,
                 expires_at=expires[place] if allow else None,
             )
@@ -586,18 +587,27 @@ def _some(claims: Claims, rows: npt.NDArray[np.int64]) -> Claims:
     )
 
 
-def answered(conn: Connection, account: UUID, decisions: Sequence[UUID]) -> Decided:
-    """The answers given before, from the ledger, in the order of `decisions`."""
+def answered(conn: Connection, account: UUID, decisions: Sequence[UUID], engine: Engine) -> Decided:
+    """The answers given before, from the ledger, in the order of `decisions`.
+
+    How sure the law is was not stored: `engine` finds it again where it judges by the same rulebook.
+    """
     rows = conn.execute(
         "SELECT d.id, d.at, d.verdict, d.cure, d.earliest, d.rules, d.obligations, d.permit, p.expires_at, b.rulebook,"
-        " d.overrides"
-        " FROM ledger_decision d JOIN ledger_batch b ON b.id = d.batch LEFT JOIN ledger_permit p ON p.id = d.permit"
+        " d.overrides, d.facts, s.body"
+        " FROM ledger_decision d JOIN ledger_batch b ON b.id = d.batch JOIN ledger_selector s ON s.digest = d.selector"
+        " LEFT JOIN ledger_permit p ON p.id = d.permit"
         " WHERE d.id = ANY(%s) AND d.account = %s",
         [list(decisions), account],
         binary=True,
     ).fetchall()
     by_id = {row[0]: row for row in rows}
     found = [by_id[decision] for decision in decisions]
+    sure: list[str | None] = [None] * len(found)
+    if bytes(found[0][9]) == bundles.digest_bytes(engine.rulebook):
+        selectors = [packed.selector_of(bytes(row[12])) for row in found]
+        judged = engine.judge(packed.unpack([bytes(row[11]) for row in found], selectors, [at_of(r[1]) for r in found]))
+        sure = [judged.of(place).confidence for place in range(len(found))]
     return Decided(
         answers=[
             Answer(
@@ -610,8 +620,9 @@ def answered(conn: Connection, account: UUID, decisions: Sequence[UUID]) -> Deci
                 overrides=tuple(row[10].split("\n")) if row[10] else (),
                 permit=row[7],
                 expires_at=None if row[8] is None else at_of(row[8]),
+                confidence=sure[place],
             )
-            for row in found
+            for place, row in enumerate(found)
         ],
         rulebook=f"sha256:{bytes(found[0][9]).hex()}",
         at=at_of(found[0][1]),

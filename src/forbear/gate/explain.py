@@ -23,9 +23,10 @@ from forbear.core.places import PlaceSet
 from forbear.core.words import Channel, Mode, Purpose, Word
 from forbear.gate import bundles, packed
 from forbear.gate.opened import Gate, opened
-from forbear.kernel.facts import Facts
+from forbear.kernel.facts import Facts, Flag, Selector
 from forbear.kernel.judge import ENGINE, Engine
 from forbear.rulebook import told
+from forbear.rulebook.model import Rulebook
 
 W = TypeVar("W", bound=Word)
 _VERDICTS = list(Verdict)
@@ -40,6 +41,17 @@ class Cited(msgspec.Struct, kw_only=True):
     quote: str | None
 
 
+class CoverageSaid(msgspec.Struct, kw_only=True):
+    """What of a candidate place's law was read for such a contact."""
+
+    places: list[str]  # the candidates this reading is of
+    status: str  # complete, partial; none: nothing was read, and nobody is let through
+    confidence: str | None
+    source: str | None
+    seen: str | None
+    note: str | None
+
+
 class RuleSaid(msgspec.Struct, kw_only=True):
     rule: str
     code: str  # silent rules are left out
@@ -48,6 +60,7 @@ class RuleSaid(msgspec.Struct, kw_only=True):
     decided: bool
     cites: list[Cited]
     confidence: str | None
+    note: str | None = None  # what of the rule is from memory, disputed or our own reading
     override: str | None = None  # the operator's own text stood here: who answers for it, and why
     as_shipped: str | None = None  # what the rule as shipped says, where an own text stood
 
@@ -98,6 +111,8 @@ class Explained(msgspec.Struct, kw_only=True):
     agrees: bool | None  # and it came out the same; None: the rulebook of that day is not at hand
     missing: str | None  # why it is not
     today: Today
+    confidence: str | None  # the lowest of those who decided; of an `allow`, of all that had to be met
+    coverage: list[CoverageSaid]
     said: list[RuleSaid]  # by the rulebook of that day; where that is not at hand, by today's
     local_times: list[LocalTime]
     lists: list[ListAge]
@@ -161,6 +176,10 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
             rules=now[3],
             overrides=now[4],
         ),
+        confidence=(engine or gate.engine).judge(facts).of(0).confidence,
+        coverage=_coverage(
+            (engine or gate.engine).rulebook, selector, bool(int(facts.false[0]) >> Flag.PROMOTIONAL & 1)
+        ),
         said=_said(engine or gate.engine, facts, rules),
         local_times=local_times(selector.places, at),
         lists=_lists(facts, at),
@@ -186,6 +205,37 @@ def _again(engine: Engine, facts: Facts) -> tuple[Verdict, Cure | None, int | No
     outcome = answers.of(0)
     earliest = int(answers.earliest[0]) if outcome.verdict is Verdict.DEFER else None
     return outcome.verdict, outcome.cure, earliest, outcome.rules, outcome.overrides
+
+
+def _coverage(rulebook: Rulebook, selector: Selector, promotes_nothing: bool) -> list[CoverageSaid]:
+    """The readings of the candidate places that fit the contact; then the places not read for all it may be."""
+    purposes = selector.purpose.bit | (0 if promotes_nothing else Purpose.MARKETING.bit)
+    candidates = sorted({place.region for place in selector.places})
+    found: list[CoverageSaid] = []
+    read = dict.fromkeys(candidates, 0)
+    for entry in rulebook.coverage:
+        there = [place for place in candidates if place in entry.places or place[:2] in entry.places]
+        kind = selector.recipient_kind
+        fits = entry.channels & selector.channel.bit and entry.purposes & purposes
+        if not there or not fits or (entry.recipients and (kind is None or not entry.recipients & kind.bit)):
+            continue
+        for place in there:
+            read[place] |= entry.purposes
+        found.append(
+            CoverageSaid(
+                places=there,
+                status=entry.status,
+                confidence=entry.confidence,
+                source=entry.source,
+                seen=date_of(entry.seen).isoformat(),
+                note=entry.note or None,
+            )
+        )
+    left = [place for place in candidates if purposes & ~read[place]]
+    if left:
+        nothing = CoverageSaid(places=left, status="none", confidence=None, source=None, seen=None, note=None)
+        found.append(nothing)
+    return found[:_MOST_PLACES]
 
 
 def local_times(places: PlaceSet, at: int) -> list[LocalTime]:
@@ -223,6 +273,7 @@ def _said(engine: Engine, facts: Facts, decided: tuple[str, ...]) -> list[RuleSa
                 decided=word.rule in decided,
                 cites=cites,
                 confidence=rule.confidence if rule else None,
+                note=rule.note or None if rule else None,
                 override=told.of_override(rule.override) if rule and rule.override else None,
                 as_shipped=behind.name.lower() if rule and rule.override else None,
             )

@@ -304,6 +304,7 @@ class Engine:
                     verdict=Verdict.DENY,
                     cure=Cure.EVIDENCE,
                     rules=self.compiler.in_order(blockers[number]),
+                    confidence=self.compiler.confidence(blockers[number]),
                 )
                 became[number] = index.setdefault(outcome, len(index))
                 if became[number] == len(outcomes):

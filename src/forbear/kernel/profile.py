@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -31,6 +31,7 @@ from forbear.rulebook.model import (
     Calendar,
     Condition,
     ConsentCondition,
+    Coverage,
     FlagCondition,
     OptOutCondition,
     Rule,
@@ -39,6 +40,7 @@ from forbear.rulebook.model import (
     SelectorCondition,
     Value,
 )
+from forbear.rulebook.topics import lowest
 
 HORIZON_DAYS = 370
 BUCKET_DAYS = 32
@@ -116,6 +118,7 @@ class Outcome:
     obligations: tuple[str, ...]
     shadow: tuple[tuple[str, Code], ...]  # rules that would have been stricter, were they enforced
     overrides: tuple[str, ...] = ()  # an operator's own texts without which it might have come out otherwise
+    confidence: str | None = None  # the lowest of those who decided; of an `allow`, of all that had to be met
 
 
 @dataclass(slots=True)
@@ -132,6 +135,7 @@ class Plan:
     bits: int  # which bits of the words matter at all
     kinds: dict[type, int]  # by kind of condition, the bits of its atoms
     capped: bool
+    confidence: str | None  # the lowest of the rules that apply and of the readings of the candidate places
     judged: dict[tuple[int, int, int], Outcome] = field(default_factory=dict)
 
 
@@ -264,11 +268,13 @@ class Compiler:
                 if value.to_day != NEVER:
                     cuts.add(zone.start_of_day(value.to_day + 1))
         edges = sorted(cut for cut in cuts if start <= cut <= end)
-        static = self._coverage(selector, purposes)
+        readings = self._readings(selector)
+        static = self._coverage(selector, purposes, readings)
+        read = [entry.confidence for entry in readings if entry.purposes & purposes]
         plans = []
         for begin, finish in pairwise(edges):
             days = [(begin + zone.offset_at(begin)) // DAY for zone in zones]
-            plans.append(self._plan(begin, finish, days, found, present, elements, static, selector))
+            plans.append(self._plan(begin, finish, days, found, present, elements, static, selector, read))
         return Profile(
             zone_names,
             zones,
@@ -298,22 +304,17 @@ class Compiler:
         }
         return (zones, needed) if zones else None
 
-    def _coverage(self, selector: Selector, purposes: int) -> tuple[tuple[int, Code], ...]:
+    def _coverage(
+        self, selector: Selector, purposes: int, readings: Iterable[Coverage]
+    ) -> tuple[tuple[int, Code], ...]:
         """Per candidate region: was the law for this channel and each purpose read?"""
         words: list[tuple[int, Code]] = []
         missing: list[str] = []
         for region in sorted({place.region for place in selector.places}):
             country = region[:2]
             read = 0
-            for entry in self.rulebook.coverage:
-                if (
-                    (region in entry.places or country in entry.places)
-                    and entry.channels & selector.channel.bit
-                    and (
-                        not entry.recipients
-                        or (selector.recipient_kind is not None and entry.recipients & selector.recipient_kind.bit)
-                    )
-                ):
+            for entry in readings:
+                if region in entry.places or country in entry.places:
                     read |= entry.purposes
             if purposes & ~read:
                 missing.append(region)
@@ -324,6 +325,31 @@ class Compiler:
         else:
             words.extend((self.rule_index(f"coverage.{region.lower()}"), Code.UNKNOWN) for region in missing)
         return tuple(words)
+
+    def _readings(self, selector: Selector) -> list[Coverage]:
+        """What was read of the candidate places for this channel and kind of recipient."""
+        places = {place.region for place in selector.places} | {place.country for place in selector.places}
+        return [
+            entry
+            for entry in self.rulebook.coverage
+            if entry.channels & selector.channel.bit
+            and not places.isdisjoint(entry.places)
+            and (
+                not entry.recipients
+                or (selector.recipient_kind is not None and entry.recipients & selector.recipient_kind.bit)
+            )
+        ]
+
+    def _confidences(self, indices: Iterable[int]) -> Iterator[str]:
+        """Of rules that can change a verdict; a place nobody read the law of has none."""
+        rules = self.rulebook.rules
+        for index in indices:
+            if index < len(rules) and rules[index].check not in STATED_ONLY:
+                yield rules[index].confidence
+
+    def confidence(self, rule_ids: Iterable[str]) -> str | None:
+        """The lowest confidence of those rules; None where only a place that nobody read the law of decides."""
+        return lowest(self._confidences(self._index[rule_id] for rule_id in rule_ids))
 
     # windows
 
@@ -380,6 +406,7 @@ class Compiler:
         elements: list[Element],
         static: tuple[tuple[int, Code], ...],
         selector: Selector,
+        read: Sequence[str],
     ) -> Plan:
         def in_force(value: Value) -> bool:
             return any(value.from_day <= day <= value.to_day for day in days)
@@ -442,6 +469,7 @@ class Compiler:
             bits,
             kinds,
             capped,
+            lowest([*read, *self._confidences(index for index in active if index not in self.shadow)]),
         )
 
     def atom(self, condition: Condition, selector: Selector, purposes: int) -> int:
@@ -504,11 +532,12 @@ def outcome(compiler: Compiler, profile: Profile, plan: Plan, closed: int, true:
     overrides = _overrides(compiler, plan, own, shadow, worst) if compiler.twins else ()
     names = compiler.in_order({ids[index] for index in by})
     if worst <= Code.SATISFIED:
-        return Outcome(worst, Verdict.ALLOW, None, (), plan.obligations, stricter, overrides)
+        return Outcome(worst, Verdict.ALLOW, None, (), plan.obligations, stricter, overrides, plan.confidence)
+    sure = compiler.confidence(names)
     if worst is Code.NOT_NOW:
-        return Outcome(worst, Verdict.DEFER, Cure.TIME, names, (), stricter, overrides)
+        return Outcome(worst, Verdict.DEFER, Cure.TIME, names, (), stricter, overrides, sure)
     cure = Cure.EVIDENCE if worst is Code.UNKNOWN else Cure.NONE
-    return Outcome(worst, Verdict.DENY, cure, names, (), stricter, overrides)
+    return Outcome(worst, Verdict.DENY, cure, names, (), stricter, overrides, sure)
 
 
 def _overrides(
