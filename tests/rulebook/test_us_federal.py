@@ -182,13 +182,13 @@ def test_the_fourth_recorded_notice_to_a_landline_in_thirty_days_waits_whoever_s
         assert said(engine, agreed)[0] == "allow"
 
 
-def test_financial_alerts_wait_after_three_in_three_days_and_parcel_notices_after_one(engine: Engine) -> None:
+def test_financial_alerts_wait_after_three_in_three_days_and_a_parcel_has_one_notice(engine: Engine) -> None:
     sent = [{"at": f"2026-11-{day}T16:00:00Z", "subject": "P-1"} for day in ("22", "23", "24")]
     alert = notice("us_text", "financial_alert", consents=[], recipient__gave_number=True)
     assert said(engine, alert | {"history": {"attempts": sent}})[:2] == ("defer", "2026-11-25T16:00:00Z")
     assert said(engine, alert | {"history": {"attempts": sent[1:]}})[0] == "allow"
     parcel = notice("us_text", "delivery", consents=[], recipient__gave_number=True, contact__subject="P-1")
-    assert said(engine, parcel | {"history": {"attempts": sent[2:]}})[0] == "defer"
+    assert said(engine, parcel | {"history": {"attempts": sent[2:]}})[0] == "deny"
     parcel["contact"]["subject"] = "P-2"
     assert said(engine, parcel | {"history": {"attempts": sent[2:]}})[0] == "allow"
 
