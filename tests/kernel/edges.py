@@ -192,6 +192,10 @@ class Edges:
             history["attempts"] = self.attempts(rule, now, today, contact)
             if any(isinstance(c, ConsentCondition) and c.after_refusal for c in conditions_of(rule)):
                 history["attempts"].append(self.refusal(facts.get("consents") or [{"given": today}]))
+            unused = [c.unused_months for c in conditions_of(rule) if isinstance(c, ConsentCondition)]
+            for months in unused:
+                if months is not None:
+                    history["attempts"].append(self.use(_back(today, months), now, contact))
         if told or self.chance(0.7):
             history["confirmations_sent"] = self.pick([0, 0, 1, 2])
         facts["history"] = history
@@ -417,6 +421,14 @@ class Edges:
             return {"at": self.near(given), "refused": self.yes_no(0.9)}
         return {"on": self.day_near(given or date(2026, 11, 1)), "refused": self.yes_no(0.9), "answered": True}
 
+    def use(self, day: date, now: datetime, contact: dict[str, Any]) -> dict[str, Any]:
+        """A contact that may have kept a consent in use."""
+        when = self.day_near(day)
+        return {
+            **({"on": when} if self.chance(0.5) else {"at": datetime.combine(when, now.time(), tzinfo=UTC)}),
+            "channel": self.pick([contact["channel"]] * 4 + [*Channel, None]),
+        }
+
     def attempts(self, rule: Rule, now: datetime, today: date, contact: dict[str, Any]) -> list[dict[str, Any]]:
         own = [c for c in conditions_of(rule) if isinstance(c, CapCondition)]
         if not self.caps or (not own and self.chance(0.25)):
@@ -460,7 +472,7 @@ def months_of(rule: Rule) -> list[int]:
     found: list[int | None] = []
     for condition in conditions_of(rule):
         if isinstance(condition, ConsentCondition):
-            found += [condition.lapses_months, condition.at_most_months]
+            found += [condition.lapses_months, condition.at_most_months, condition.unused_months]
         elif isinstance(condition, RelationshipCondition):
             found.append(condition.months)
     return [months for months in found if months is not None]

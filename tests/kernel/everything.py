@@ -199,6 +199,13 @@ _RULES = (
         top='applies = { channel = ["email", "sms"] }',
     ),
     rule_file(
+        "gb.unused",
+        "requires",
+        'any_of = [{ consent = ["soft_opt_in", "express"], unused_months = 6 }]',
+        on_fail="UNKNOWN",
+        top='applies = { places = ["GB", "AU"], channel = ["email", "sms", "voice"] }',
+    ),
+    rule_file(
         "fr.dealing",
         "requires",
         """

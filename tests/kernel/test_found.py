@@ -338,6 +338,23 @@ def test_any_day_at_any_time_is_judged_alike(now: str, day: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("used", "want"),
+    [
+        ([], Code.FORBIDDEN),
+        (None, Code.UNKNOWN),
+        ([{"on": "2025-11-25", "channel": "voice"}], Code.SATISFIED),
+        ([{"on": "2025-11-24", "channel": "voice"}], Code.FORBIDDEN),
+        ([{"on": "2025-11-25", "channel": "sms"}], Code.FORBIDDEN),
+        ([{"on": "2025-11-25"}], Code.UNKNOWN),
+    ],
+)
+def test_a_consent_in_use_lasts(used: list[dict[str, Any]] | None, want: Code) -> None:
+    rulebook = written("requires", 'any_of = [{ consent = "any", unused_months = 12 }]', "FORBIDDEN")
+    facts = {"consents": [CONSENT | {"given": "2025-06-01"}], "history__attempts": "" if used is None else used}
+    assert word(rulebook, **facts) is want
+
+
+@pytest.mark.parametrize(
     ("given", "want"),
     [
         ("2024-02-10T12:00:00Z", Code.SATISFIED),

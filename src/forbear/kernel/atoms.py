@@ -149,6 +149,9 @@ def _consent(condition: ConsentCondition, key: AtomKey, column: Column) -> Answe
         needs_date[:] = True
     if condition.given_from is not None:
         sure, maybe = sure & (given >= condition.given_from), maybe & (~dated | (given >= condition.given_from))
+    if condition.unused_months is not None:
+        surely, possibly = _in_use(condition.unused_months, given, consents, key.channel, column)
+        sure, maybe = sure & surely, maybe & possibly
     if condition.after_listing is not None:
         surely, possibly = _after_listing(condition.after_listing, given, row, column)
         sure, maybe = sure & surely, maybe & possibly
@@ -158,6 +161,35 @@ def _consent(condition: ConsentCondition, key: AtomKey, column: Column) -> Answe
         surely, possibly = _refused_since(consents, column)
         sure, maybe = sure & ~possibly, maybe & ~surely
     return _by_row(column, row, sure, maybe, known)
+
+
+def _in_use(months: int, given: Ints, consents: Consents, channel: int, column: Column) -> tuple[Truth, Truth]:
+    """By consent: was it given, or a contact made on this channel since, less than `months` ago? Surely, possibly."""
+    row, attempts = consents.row, column.facts.attempts
+    today, dated = column.last_day[row], given != MISSING
+    fresh = today < _add_months(np.where(dated, given, 0), months)
+    surely, possibly = dated & fresh, ~dated | fresh
+    known = column.known(Flag.ATTEMPTS_KNOWN)
+    untold = ~known[row] if isinstance(known, np.ndarray) else np.full(len(row), not known)
+    if attempts is None or not len(attempts.row):
+        return surely, possibly | untold
+    first, last = column.local_days(attempts.at, attempts.row)
+    told = attempts.at != MISSING
+    first = np.where(told, first, attempts.on_day.astype(np.int64))
+    last = np.where(told, last, attempts.on_day.astype(np.int64))
+    for days, those, sure in (
+        (first, attempts.channel == channel, True),
+        (last, (attempts.channel == channel) | (attempts.channel == 0), False),
+    ):
+        latest = np.full(column.facts.n, MISSING, np.int64)
+        np.maximum.at(latest, attempts.row[those], days[those])
+        used = latest[row]
+        recent = (used != MISSING) & (today < _add_months(np.where(used != MISSING, used, 0), months))
+        if sure:
+            surely = surely | (recent & dated & (used >= given))
+        else:
+            possibly = possibly | (recent & (~dated | (used >= given)))
+    return surely, possibly | untold
 
 
 def _after_listing(registry: str, given: Ints, row: Rows, column: Column) -> tuple[Truth, Truth]:

@@ -525,9 +525,34 @@ def consent_good(consent: Consent, condition: ConsentCondition, contact: Situati
         answers.append(None if given is None else day_of(given) >= condition.given_from)
     if condition.after_refusal:
         answers.append(after_refusals(consent, contact))
+    if condition.unused_months is not None:
+        answers.append(in_use(consent, condition.unused_months, contact))
     if condition.after_listing is not None:
         answers.append(after_listing(consent, condition.after_listing, contact))
     return _all(answers)
+
+
+def in_use(consent: Consent, months: int, contact: Situation) -> Sure:
+    """Given, or used since for a contact on this channel, less than so many months ago."""
+    given = given_day(consent, contact)
+    if given is not None and contact.last_day < months_after(given, months):
+        return True
+    if given is None or contact.case.attempts is None:
+        return None
+    return _any(used_within(attempt, given, months, contact) for attempt in contact.case.attempts)
+
+
+def used_within(attempt: Attempt, given: date, months: int, contact: Situation) -> Sure:
+    """A contact on this channel, not before the day `given` and less than so many months ago."""
+    channel, days = attempt.channel, attempt_days(attempt, contact)
+    if channel not in (None, contact.case.contact.channel):
+        return False
+    if days is None:
+        return None
+    recent = [given <= day and contact.last_day < months_after(day, months) for day in days]
+    if channel is None:
+        return None if any(recent) else False
+    return True if all(recent) else None if any(recent) else False
 
 
 def after_listing(consent: Consent, name: str, contact: Situation) -> Sure:

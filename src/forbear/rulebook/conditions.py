@@ -87,6 +87,7 @@ def _condition(table: Table) -> Condition:
             lapses_months=table.number("lapses_months"),
             at_most_months=table.number("at_most_months"),
             at_most_days=table.number("at_most_days"),
+            unused_months=table.number("unused_months"),
             after_refusal=table.truth("after_refusal"),
             given_from=table.day("given_from"),
             after_listing=table.text("after_listing", required=False) or None,

@@ -33,6 +33,7 @@ class ConsentCondition:
     lapses_months: int | None = None
     at_most_months: int | None = None
     at_most_days: int | None = None
+    unused_months: int | None = None  # it lapses so long after it was given or last used on this channel
     after_refusal: bool = False  # given after the last attempt the person refused
     given_from: int | None = None  # given on this day or later
     after_listing: str | None = None  # given on a later day than the listing in this registry, if it is listed
