@@ -229,6 +229,8 @@ def test_the_document_describes_every_route(served: Served) -> None:
     assert set(document["paths"]) == {
         "/v1/decisions",
         "/v1/decisions/{decision}",
+        "/v1/obligations",
+        "/v1/obligations/{word}",
         "/v1/permits/{permit}/redeem",
         "/v1/permits/{permit}/disposition",
         "/v1/opt-outs",

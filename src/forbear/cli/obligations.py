@@ -26,10 +26,10 @@ def obligations(
     """What an allowed contact can owe: what to do, a text to say or show, by which rules."""
     from forbear.cli.say import as_json
     from forbear.core.errors import BadInput
+    from forbear.gate.rulebooks import installed
     from forbear.rulebook import obligations as book
-    from forbear.rulebook.load import shipped
 
-    known, rules = book.shipped(), shipped().rules
+    known, rules = book.shipped(), installed().rules
     place = place.upper() if place else None
     if word is not None and word not in known.entries:
         raise BadInput(f"no obligation `{word}`", todo=f"there are: {', '.join(known.entries)}")
