@@ -19,7 +19,7 @@ BIN    := $(VENV)/bin
 ROUNDS ?= 20
 EVERY  ?= 20
 
-.PHONY: help setup run test check bench crash faults mutants lock clean
+.PHONY: help setup run test check bench crash faults mutants docs lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ faults: $(VENV)/.dev ## Plant small faults in the rules and count what the worke
 
 mutants: $(VENV)/.dev ## Plant faults in the kernel's code and list what no test notices (EVERY=20: a sample; all of them take hours)
 	@$(BIN)/python -m tools.mutate_kernel --every $(EVERY)
+
+docs: $(VENV)/.run ## Write docs/coverage.md anew from the rulebook
+	@$(BIN)/forbear rulebook coverage --write docs/coverage.md
 
 lock: $(VENV)/.dev ## Pin and hash the requirements anew (maintainers)
 	@$(BIN)/python -m pip install -q uv

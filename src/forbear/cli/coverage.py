@@ -31,9 +31,9 @@ def coverage(
     from forbear.cli.say import as_json
     from forbear.core.errors import BadInput
     from forbear.rulebook.coverage_page import page
-    from forbear.rulebook.topics import places_of
+    from forbear.rulebook.topics import laws, places_of
 
-    book = read_rules(rules)
+    book = laws(read_rules(rules))
     known = places_of(book)
     if place is not None:
         place = place.upper()

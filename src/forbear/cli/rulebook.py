@@ -30,12 +30,13 @@ def register(app: typer.Typer) -> None:
 
 
 def read_rules(folder: Path | None) -> Rulebook:
-    """The rules of a folder; without one, those shipped."""
+    """The rules of a folder; without one those installed: what is shipped, with the operator's own over it."""
     from forbear.core.errors import BadInput
-    from forbear.rulebook.load import load, shipped
+    from forbear.gate import rulebooks
+    from forbear.rulebook.load import load
 
     if folder is None:
-        return shipped()
+        return rulebooks.installed()
     if not folder.is_dir():
         raise BadInput("there is no such folder", file=str(folder))
     return load({path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.toml"))})
@@ -51,11 +52,11 @@ def list_rules(
     """Every rule: id, title, where it applies, whom it cites, how sure it is."""
     from forbear.cli.say import as_json, paragraph
     from forbear.core.errors import BadInput
-    from forbear.rulebook.topics import TOPICS, topics_of
+    from forbear.rulebook.topics import TOPICS, laws, topics_of
 
     if topic is not None and topic not in TOPICS:
         raise BadInput(f"no topic `{topic}`", key="--topic", todo=f"there are: {', '.join(TOPICS)}")
-    book = read_rules(rules)
+    book = laws(read_rules(rules))
     found = [
         rule
         for rule in book.rules
@@ -88,8 +89,9 @@ def show(
     from forbear.core.errors import BadInput
     from forbear.core.instants import day_of
     from forbear.rulebook.plain import near
+    from forbear.rulebook.topics import laws
 
-    book = read_rules(rules)
+    book = laws(read_rules(rules))
     try:
         found = book.rule(rule)
     except KeyError:
@@ -107,6 +109,7 @@ def _print(rule: Rule, book: Rulebook, today: int) -> None:
     from forbear.cli.say import paragraph
     from forbear.core.instants import date_of
     from forbear.rulebook import plain
+    from forbear.rulebook.told import of_override
     from forbear.rulebook.topics import TOPICS, topics_of
 
     typer.echo(rule.id + ("  (shadow: it decides nothing yet)" if rule.shadow else ""))
@@ -119,6 +122,8 @@ def _print(rule: Rule, book: Rulebook, today: int) -> None:
     paragraph("  kind        ", plain.kind(rule) + (f" ({topics})" if topics else ""))
     paragraph("  if not met  ", plain.otherwise(rule))
     paragraph("  confidence  ", f"{rule.confidence}: {plain.CONFIDENCE[rule.confidence]}")
+    if rule.override:
+        paragraph("  overridden  ", of_override(rule.override))
     if rule.note:
         paragraph("  note        ", rule.note)
     typer.echo()

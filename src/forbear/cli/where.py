@@ -106,8 +106,8 @@ def _print(drawn: Drawn) -> None:
     for time, zone, places in local_times(drawn):
         typer.echo(f"  {time}  {zone}  {places}")
     if len(found.clocks) > 12:
-        typer.echo(f"  … and {len(found.clocks) - 12} zones more: the stricter of all of them counts")
-    elif len(found.clocks) > 1:
+        typer.echo(f"  … and {len(found.clocks) - 12} more.")
+    if len(found.clocks) > 1:
         typer.echo("  Which of them is not known, so an hour is open only if it is so in each.")
     typer.echo()
     typer.echo(f"By the clock of {found.zone}:")
@@ -135,7 +135,12 @@ def _print(drawn: Drawn) -> None:
     for rule_id in found.hours:
         rule = drawn.rule(rule_id)
         whole, alone = closes(drawn, rule_id)
-        typer.echo(f"  {names.get(rule_id, ' ')} {rule_id}  closes {_hours(whole)}, {_hours(alone)} of them alone")
+        said = (
+            "in shadow: it closes nothing yet"
+            if rule.shadow
+            else f"closes {_hours(whole)}, {_hours(alone)} of them alone"
+        )
+        typer.echo(f"  {names.get(rule_id, ' ')} {rule_id}  {said}")
         for value in rule.values:
             if plain.state(value, today) == "in force":
                 for line in plain.text(rule, value, drawn.book):

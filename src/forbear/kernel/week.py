@@ -115,7 +115,7 @@ def week(engine: Engine, case: Case, zone: str | None = None) -> Week:
         cuts, [*cuts[1:], end], engine.explain(facts_of(asked), range(len(asked))), strict=True
     ):
         hours = [word for word in words if word.rule in rules and rules[word.rule].check == "within_hours"]
-        speaking.update(word.rule for word in hours if word.code is not Code.SILENT)
+        speaking.update(word.rule for word in hours if word.code is not Code.SILENT and not rules[word.rule].twin_of)
         by = tuple(word.rule for word in hours if word.code is Code.NOT_NOW and not word.shadow)
         if found and found[-1].closed_by == by:
             found[-1] = replace(found[-1], end=finish)

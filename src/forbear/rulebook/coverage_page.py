@@ -12,6 +12,7 @@ from forbear.rulebook.model import Coverage, Rulebook
 from forbear.rulebook.plain import CONFIDENCE
 from forbear.rulebook.topics import TOPICS, cell, places_of, read_of
 
+_CITED: Final = 3  # sources of one topic that the page names; the rules name all
 _HEAD: Final = """\
 # What of the law the rulebook covers
 
@@ -20,7 +21,8 @@ Written by `forbear rulebook coverage --write docs/coverage.md`; do not edit it 
 A place, channel and purpose that nobody read the law for lets nobody through. *complete*: what binds such a contact
 was read and is written as rules. *partial*: rules are written, and something is known to be missing or was not read.
 *none*: nothing is written, because there is no such law, or because it was not researched: the notes say which where
-it is known. *as US*: the country's law is all that is written. Forbear supports compliance; it does not certify it.
+it is known. *as US*: the country's law is all that is written. Every rule with all its sources stands in `/rulebook`
+of a running server and in `forbear rulebook show`. Forbear supports compliance; it does not certify it.
 """
 
 
@@ -86,10 +88,11 @@ def _topics(book: Rulebook, place: str) -> Iterable[str]:
         if one.inherited or (one.status == "none" and not one.note):
             continue
         read = f", read {date_of(one.seen)}" if one.seen is not None else ""
-        source = f": {one.source}" if one.source else ""
-        rules = f" ({', '.join(f'`{rule}`' for rule in one.rules)})" if one.rules else ""
+        cited = one.source.split("; ")
+        more = f" and {len(cited) - _CITED} more" if len(cited) > _CITED else ""
+        source = f": {'; '.join(cited[:_CITED])}{more}" if one.source else ""
         note = f" {one.note}" if one.note else ""
-        yield f"- **{title}**, {one.status}, {one.confidence}{read}{source}.{note}{rules}"
+        yield f"- **{title}**, {one.status}, {one.confidence}{read}{source}.{note}"
 
 
 def _reading(entry: Coverage) -> str:

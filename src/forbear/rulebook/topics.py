@@ -7,7 +7,7 @@ read there; where it has none, or the rules are not the whole story, an entry of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from forbear.core.words import Channel, Mode, Purpose
@@ -86,6 +86,11 @@ class Cell:
     note: str
     rules: tuple[str, ...]
     inherited: bool = False
+
+
+def laws(book: Rulebook) -> Rulebook:
+    """The rulebook as a person reads it: without the shipped texts that stand unseen behind an operator's own."""
+    return replace(book, rules=tuple(rule for rule in book.rules if not rule.twin_of))
 
 
 def topics_of(rule: Rule) -> tuple[str, ...]:

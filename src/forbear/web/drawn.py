@@ -11,7 +11,7 @@ from forbear.core.codes import Code
 from forbear.core.errors import BadInput
 from forbear.core.instants import MINUTE, date_of, moment_of, rfc3339
 from forbear.core.jurisdictions import name_of
-from forbear.core.where import known_zone
+from forbear.core.where import known_zone, zones_of
 from forbear.kernel.case import Case
 from forbear.kernel.casefile import read
 from forbear.kernel.judge import Engine
@@ -21,6 +21,7 @@ from forbear.rulebook.model import Rule, Rulebook
 from forbear.rulebook.topics import TOPICS, topics_of
 
 SUPPORTS: Final = "Forbear supports compliance and says why; it does not certify it."
+_MOST_ZONES: Final = 60  # a number that may be anywhere is open nowhere, and long in the finding
 _ASKED: Final = {  # option -> where the case file has it
     "to": ("contact", "to"),
     "channel": ("contact", "channel"),
@@ -56,8 +57,14 @@ def ask(engine: Engine, asked: dict[str, str | None], at: str, clock: str | None
         if value:
             part, key = _ASKED[name]
             said[part][key] = value
-    if "country" not in said["recipient"] and "-" in said["recipient"].get("region", ""):
-        said["recipient"]["country"] = said["recipient"]["region"][:2]
+    recipient = said["recipient"]
+    for key in ("region", "country"):
+        if key in recipient and not zones_of(recipient[key]):
+            raise BadInput(f"no place `{recipient[key]}`", key=key, todo="write it as US-FL or FR")
+    if "region" in recipient and "-" not in recipient["region"]:
+        recipient["country"] = recipient.pop("region")
+    elif "region" in recipient:
+        recipient.setdefault("country", recipient["region"][:2].upper())
     if said["contact"].get("channel") != "voice":
         said["contact"].pop("mode", None)
     for zone in (clock, asked.get("timezone")):
@@ -67,6 +74,8 @@ def ask(engine: Engine, asked: dict[str, str | None], at: str, clock: str | None
     if case.contact.to is not None and case.address_understood is False:
         what = "is no number in the form +18135550123" if case.contact.channel != "email" else "is no e-mail address"
         raise BadInput(what, key="to")
+    if len({place.zone for place in case.places}) > _MOST_ZONES:
+        raise BadInput("says nothing of where the person is", key="to", todo="say the region or country too")
     return Drawn(case, week(engine, case, clock), engine.rulebook)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, wraps
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -24,13 +25,14 @@ from forbear.core.errors import BadInput
 from forbear.core.instants import date_of, day_of
 from forbear.core.jurisdictions import name_of, regions_of
 from forbear.core.words import Channel, Mode, Purpose
+from forbear.gate import rulebooks
 from forbear.kernel.judge import Engine
 from forbear.kernel.week import local
 from forbear.rulebook import plain
 from forbear.rulebook.coverage_page import scope
-from forbear.rulebook.load import shipped
 from forbear.rulebook.model import Coverage, Rule, Rulebook
-from forbear.rulebook.topics import TOPICS, Cell, cell, places_of, read_of, topics_of
+from forbear.rulebook.told import of_override
+from forbear.rulebook.topics import TOPICS, Cell, cell, laws, places_of, read_of, topics_of
 from forbear.web import drawn
 from forbear.web.edge import POLICY
 from forbear.web.limits import Buckets
@@ -51,7 +53,7 @@ def _page(view: View) -> View:
     @wraps(view)
     def shown(request: HttpRequest, **named: str) -> HttpResponse:
         try:
-            response = view(request, shipped(), **named)
+            response = view(request, laws(_installed(rulebooks.folder())), **named)
         except BadInput as error:
             response = _render(request, "astray", None, {"what": "The rules do not load.", "why": str(error)}, 503)
         response.headers["Content-Security-Policy"] = _FORM_POLICY
@@ -193,6 +195,7 @@ def rule(request: HttpRequest, book: Rulebook, rule_id: str) -> HttpResponse:
         "otherwise": plain.otherwise(found),
         "topics": [(topic, TOPICS[topic]) for topic in topics_of(found)],
         "confidence": plain.CONFIDENCE[found.confidence],
+        "override": of_override(found.override) if found.override else None,
         "texts": texts,
         "cites": cites,
         "calendars": calendars,
@@ -348,7 +351,7 @@ def week(request: HttpRequest, book: Rulebook) -> HttpResponse:
     context["given"] = given
     try:
         with _judging:
-            found = _asked(_engine(book.digest), given)
+            found = _asked(_engine(rulebooks.folder()), given)
     except BadInput as error:
         label = {"now": "at", "contact.to": "to", "recipient.region": "region"}.get(error.key or "", error.key or "")
         label = label.rpartition(".")[2]
@@ -413,9 +416,15 @@ def _hours(minutes: int) -> str:
 
 
 @cache
-def _engine(digest: str) -> Engine:
-    """The engine of the rules of this digest; the decisions' own is left alone."""
-    return Engine(shipped(), profiles=64)
+def _installed(folder: Path | None) -> Rulebook:
+    """What this process judges by: the shipped rules, with the operator's own over them."""
+    return rulebooks.installed(folder)
+
+
+@cache
+def _engine(folder: Path | None) -> Engine:
+    """An engine of the installed rules; the decisions' own is left alone."""
+    return Engine(_installed(folder), profiles=64)
 
 
 def _today() -> int:
