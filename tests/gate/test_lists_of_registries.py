@@ -163,6 +163,26 @@ def test_the_wash_names_the_parts_that_answered_and_those_that_are_missing(
     assert not {"us.state", "us.state.FL", "us.national"} & set(report.absent)
 
 
+def test_a_wash_that_asks_many_registries_numbers_its_combinations_anew(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(house, "us.national", STATE["FL"] + "100", STATE["TX"] + "101")
+    load(house, "us.state.FL", STATE["FL"] + "101")
+    load(house, "us.state.TX", STATE["TX"] + "102", edition=0)
+    source = tmp_path / "l.csv"
+    rows = [f"{STATE[state]}{100 + i},{state}\n" for i in range(5) for state in STATE]
+    source.write_text("phone,state\n" + "".join(rows))
+    asked = wash.Asked(house.account, Channel.VOICE, Purpose.MARKETING, Mode.LIVE, sender="+12025550100")
+    washed = []
+    for most in (1 << 28, 1 << 44):  # the second is too much for one more registry, at once
+        monkeypatch.setattr(wash, "_SELECTORS", most)
+        out = tmp_path / f"{most}.csv"
+        wash.wash(house.conn, house.gate, asked, source, out, lambda *_: None)
+        washed.append([{**row, "earliest": ""} for row in csv.DictReader(out.read_text().splitlines())])
+    assert washed[0] == washed[1]
+    assert len({row["rules"] for row in washed[0]}) > 3
+
+
 def test_a_list_of_hashes_decides_and_washes_as_a_plain_one(house: House, said: Callable[..., str]) -> None:
     listed, free = STATE["TX"] + "100", STATE["TX"] + "101"
     load(house, "us.state.TX", listed, edition=0, hashing=Hashing("sha256", ("e164",)))

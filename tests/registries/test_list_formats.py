@@ -212,6 +212,18 @@ def test_a_change_list_does_not_go_on_hashes(registry: Run, tmp_path: Path) -> N
     assert "another kind" in registry("apply", "us.national", changes, code=2)
 
 
+def test_a_list_of_mail_and_one_of_numbers_are_in_force_together(registry: Run, folder: Path, tmp_path: Path) -> None:
+    how = ("--format", "hashes", "--hash", "sha256")
+    three = "".join(sha("sha256", f"+3460000000{i}") + "\n" for i in range(3))
+    registry("load", "es.robinson", write(tmp_path / "n.txt", three), *how, "--of", "e164")
+    registry("load", "es.robinson", write(tmp_path / "m.txt", sha("sha256", "a@b.example")), *how, "--of", "email")
+    assert listed(folder, "es.robinson", 34600000001, 34600000009) == [1, 0]
+    assert mail(folder, "es.robinson", "a@b.example", "b@b.example") == [1, 0]
+    registry("load", "es.robinson", write(tmp_path / "n2.txt", three.upper()), *how, "--of", "e164")
+    assert [entry["state"] for entry in registry("list")] == ["current", "current"]
+    assert mail(folder, "es.robinson", "a@b.example") == [1]
+
+
 # --- the Reassigned Numbers Database ---
 
 A, B, C, D = 12145550100, 12145550101, 12145550102, 12145550103

@@ -390,20 +390,21 @@ def _warn(found: list[Manifest], place: Path, now: int, demands: Demands | None,
             else:
                 since = f"since {_day(day)}"
             typer.echo(f"warning: {manifest.registry} is stale ({since}); load a newer edition", err=True)
-    absent = _absent({m.registry for m in found}, place, now, demands)
+    absent = _absent(place, now, demands)
     if only is None and absent:
         names = ", ".join(name for name, _ in absent)
         typer.echo(f"never loaded, though rules ask them (`forbear registry show NAME`): {names}", err=True)
-    for name, rules in absent if only is not None else ():
-        if _belongs(name, only or ""):
-            typer.echo(f"warning: {name} was never loaded; {', '.join(rules)} cannot be met without", err=True)
+    for name, rules in absent:
+        if only is not None and (_belongs(name, only) or _belongs(only, name)):
+            typer.echo(f"warning: {name} was never loaded; {', '.join(rules)} cannot be met without it", err=True)
 
 
-def _absent(loaded: set[str], place: Path, now: int, demands: Demands) -> list[tuple[str, list[str]]]:
+def _absent(place: Path, now: int, demands: Demands) -> list[tuple[str, list[str]]]:
     """Registries, or parts of them, that rules in force ask and that nothing loaded answers; with those rules."""
     from forbear.registries.snapshots import Registries
 
     stated = Registries.open(place)
+    loaded = set(stated.names())
     absent: list[tuple[str, list[str]]] = []
     for name in demands.of:
         regions = demands.regional.get(name)

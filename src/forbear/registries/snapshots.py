@@ -110,10 +110,15 @@ class Manifest:
         except (ValueError, TypeError, KeyError) as error:
             raise BadInput(f"is no manifest: {error}", file=file) from None
 
+    @property
+    def mail(self) -> bool:
+        """Whether it holds e-mail addresses; a registry may have a list of those and one of numbers in force."""
+        return self.key_id != 0 if self.hashing is None else self.hashing.mail
+
     def speaks_of(self, key_id: int) -> bool:
         """Whether it can answer for numbers (`key_id` 0), or for e-mail addresses keyed with that secret."""
         if self.hashing is not None:
-            return self.hashing.mail == (key_id != 0)
+            return self.mail == (key_id != 0)
         return self.key_id == key_id
 
     @property
@@ -463,6 +468,10 @@ class Terms:
     files: list[File] = field(default_factory=list)
 
     @property
+    def mail(self) -> bool:
+        return self.key_id != 0 if self.hashing is None else self.hashing.mail
+
+    @property
     def scope(self) -> str:
         scope = scopes_of(self.account, self.seller)[0]
         if not _SCOPE.fullmatch(scope):
@@ -483,7 +492,7 @@ def load_full(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Iterat
         _hold_some(builder, terms)
         with _new(place, terms) as part:
             listed = builder.write(part / "listed.set")
-            before = _newest(place, "full")
+            before = _newest(place, "full", terms.mail)
             if before is not None and listed.count * 2 < before.n and not terms.force:
                 raise BadInput(
                     f"{listed.count:,} addresses, less than half of the {before.n:,} of the snapshot in force",
@@ -493,7 +502,7 @@ def load_full(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Iterat
             areas = () if terms.hashing is not None else tuple(f"1{area}" for area in sorted(listed.areas()))
             covers = terms.covers or areas or (EVERYWHERE,)
             manifest = _manifest(terms, part, "full", covers, {"listed.set": listed})
-            _finish(place, part, manifest, [manifest.id])
+            _finish(place, part, manifest, [manifest.id, *_beside(place, manifest)])
     return manifest
 
 
@@ -508,7 +517,7 @@ def load_made(folder: Path, terms: Terms, maker: str, chunks: Iterator[Keys]) ->
         _hold_some(builder, terms)
         listed = builder.write(part / "listed.set")
         manifest = _manifest(terms, part, "full", terms.covers or (EVERYWHERE,), {"listed.set": listed})
-        _finish(place, part, manifest, [manifest.id])
+        _finish(place, part, manifest, [manifest.id, *_beside(place, manifest)])
     return manifest
 
 
@@ -534,16 +543,17 @@ def load_answers(folder: Path, terms: Terms, sources: Iterable[tuple[Source, Ite
             if no_data.added:
                 sets["no_data.set"] = no_data.write(part / "no_data.set")
             manifest = _manifest(terms, part, "answers", terms.covers or (EVERYWHERE,), sets)
-            ids = [i for i in layer_ids(place) if read_manifest(place / i).kind == "answers"]
-            layers = sorted([manifest, *(read_manifest(place / i) for i in ids)], key=lambda m: -m.obtained_at)
-            _finish(place, part, manifest, [m.id for m in layers[:LAYERS]])
+            old = [read_manifest(place / i) for i in layer_ids(place)]
+            same = [m for m in old if m.kind == "answers" and m.mail == manifest.mail]
+            layers = sorted([manifest, *same], key=lambda m: -m.obtained_at)
+            _finish(place, part, manifest, [*(m.id for m in layers[:LAYERS]), *_beside(place, manifest)])
     return manifest
 
 
 def apply_changes(folder: Path, terms: Terms, source: Source, chunks: Iterator[formats.Changes]) -> Manifest:
     """A change list on the snapshot in force, as the new snapshot."""
     with _writing(folder, terms.registry, terms.scope) as place:
-        ids = layer_ids(place)
+        ids = [i for i in layer_ids(place) if read_manifest(place / i).mail == terms.mail]
         old = Snapshot(place / ids[0]) if ids else None
         if old is None or old.manifest.kind != "full":
             raise BadInput(f"no full list of {terms.registry} to change", file=source.name, todo="load one first")
@@ -574,7 +584,7 @@ def apply_changes(folder: Path, terms: Terms, source: Source, chunks: Iterator[f
             manifest = _manifest(
                 terms, part, "full", covers, {"listed.set": listed}, base=base.id, changes=(add, remove)
             )
-            _finish(place, part, manifest, [manifest.id])
+            _finish(place, part, manifest, [manifest.id, *_beside(place, manifest)])
     return manifest
 
 
@@ -659,8 +669,14 @@ def _manifest(
     )
 
 
-def _newest(place: Path, kind: Kind) -> Manifest | None:
-    return next((m for m in (read_manifest(place / i) for i in layer_ids(place)) if m.kind == kind), None)
+def _newest(place: Path, kind: Kind, mail: bool) -> Manifest | None:
+    found = (read_manifest(place / i) for i in layer_ids(place))
+    return next((m for m in found if m.kind == kind and m.mail == mail), None)
+
+
+def _beside(place: Path, manifest: Manifest) -> list[str]:
+    """The snapshots in force of the other kind of address, which stay so."""
+    return [i for i in layer_ids(place) if read_manifest(place / i).mail != manifest.mail]
 
 
 def _finish(place: Path, part: Path, manifest: Manifest, layers: list[str]) -> None:
