@@ -61,7 +61,8 @@ class Column:
             owner = self.profile[row]
             for index in np.unique(owner[there]):
                 those = there & (owner == index)
-                days = np.stack([(at[those] + zone.offset(at[those])) // DAY for zone in self.profiles[index].pieces])
+                clocks = self.profiles[index].clocks(int(at[those].min()))
+                days = np.stack([(at[those] + zone.offset(at[those])) // DAY for zone in clocks])
                 first[those], last[those] = days.min(axis=0), days.max(axis=0)
         self._days[id(at)] = (at, first, last)
         return first, last
@@ -412,7 +413,9 @@ def _day_ends(column: Column, attempts: Attempts) -> Moments:
     ends = np.full(len(attempts.row), FOREVER_AT, np.int64)
     for index in np.flatnonzero(attempts.at == MISSING):
         profile = column.profiles[column.profile[attempts.row[index]]]
-        ends[index] = max(zone.start_of_day(int(attempts.on_day[index]) + 1) for zone in profile.pieces)
+        following = int(attempts.on_day[index]) + 1
+        clocks = profile.clocks((following - 1) * DAY)
+        ends[index] = max(zone.start_of_day(following) for zone in clocks)
     # what is in the list has happened by the moment the facts were stated
     stated = np.broadcast_to(column.facts.now, (column.facts.n,))[attempts.row]
     return np.minimum(ends, stated)

@@ -40,7 +40,7 @@ from forbear.rulebook.model import (
     Rulebook,
 )
 
-ENGINE = "forbear-kernel/1"
+ENGINE = "forbear-kernel/2"
 """Named in every decision; changed when the same facts and rulebook could come out otherwise."""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from forbear.core.codes import Code, Cure, Verdict
-from forbear.core.instants import DAY, FOREVER_AT
+from forbear.core.instants import DAY, FOREVER_AT, date_of
 from forbear.core.words import Channel, Purpose, Word, mask
 from forbear.kernel.facts import Flag, Selector
 from forbear.kernel.zones import EMPTY, Ints, Pieces, Spans, open_on_eves, open_spans, outside, pieces, union
@@ -94,6 +94,17 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """One text of a rule that is no window: its clauses, or what it only states."""
+
+    rule: int
+    value: Value
+    clauses: tuple[Clause, ...]
+    obligations: tuple[str, ...] = ()
+    stated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """When one text of a window rule is closed, over the whole horizon and every zone it looks at."""
 
@@ -150,6 +161,17 @@ class Profile:
     starts: list[int]  # of the plans
     unions: dict[int, Spans] = field(default_factory=dict)
     slots: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    _long: tuple[Pieces, ...] = ()
+
+    def clocks(self, since: int) -> tuple[Pieces, ...]:
+        """The zones' clocks, reaching back to the moment `since` (but no further than 2000)."""
+        if not self.pieces or since >= self.pieces[0].starts[0]:
+            return self.pieces
+        if not self._long:
+            first_year = date_of(int(self.pieces[0].starts[0] // DAY)).year
+            last_year = date_of(self.pieces[0].end // DAY - 1).year
+            self._long = tuple(pieces(name, min(EARLIEST_YEAR, first_year), last_year) for name in self.places)
+        return self._long
 
     def plan(self, at: int) -> int:
         return max(bisect_right(self.starts, at) - 1, 0)
@@ -219,6 +241,15 @@ class Compiler:
         self.atom_keys: list[AtomKey] = []
         self._index = {rule_id: index for index, rule_id in enumerate(self.ids)}
         self._windows: dict[object, Spans] = {}
+        self._of_country: dict[str, list[int]] = {}
+        for index, rule in enumerate(rulebook.rules):
+            for country in {place[:2] for place in rule.applies.places} or {""}:
+                self._of_country.setdefault(country, []).append(index)
+
+    def _candidates(self, selector: Selector) -> list[int]:
+        """The rules about some country the person may be in, and those about every country, in order."""
+        countries = {place.country for place in selector.places}
+        return sorted({index for country in (*countries, "") for index in self._of_country.get(country, ())})
 
     def rule_index(self, rule_id: str) -> int:
         """The number of a rule, made for those that are no file (coverage)."""
@@ -238,13 +269,14 @@ class Compiler:
         first_day, last_day = bucket - 2, bucket + BUCKET_DAYS + HORIZON_DAYS + 4
         first_year, last_year = 1970 + int((first_day - 2) // 365.2425), 1970 + int((last_day + 2) // 365.2425) + 1
         zone_names = tuple(sorted({place.zone for place in selector.places}))
-        zones = tuple(pieces(name, min(EARLIEST_YEAR, first_year), last_year) for name in zone_names)
+        zones = tuple(pieces(name, first_year, last_year) for name in zone_names)
         start, end = first_day * DAY, last_day * DAY
         elements: list[Element] = []
-        found: list[tuple[int, Value, int]] = []  # (rule, text, purposes it is about), windows apart
+        found: list[Demand] = []
         present: list[tuple[int, Value, tuple[int, ...]]] = []  # (rule, text, zones whose day brings it into force)
         every_zone = tuple(range(len(zones)))
-        for index, rule in enumerate(self.rulebook.rules):
+        for index in self._candidates(selector):
+            rule = self.rulebook.rules[index]
             matched = self._matched(rule, selector, purposes)
             if matched is None:
                 continue
@@ -259,7 +291,7 @@ class Compiler:
                         elements.append(Element(index, closed, unless, rule.shadow, bool(rule.twin_of)))
                 else:
                     present.append((index, value, every_zone))
-                    found.append((index, value, needed))
+                    found.append(self._demand(index, rule, value, selector, needed))
         cuts = {start, end}
         for _, value, _ in present:
             for zone in zones:
@@ -271,10 +303,14 @@ class Compiler:
         readings = self._readings(selector)
         static = self._coverage(selector, purposes, readings)
         read = [entry.confidence for entry in readings if entry.purposes & purposes]
+        lifts = 0
+        for element in elements:
+            for conjunction in element.unless:
+                lifts |= conjunction.true | conjunction.false
         plans = []
         for begin, finish in pairwise(edges):
             days = [(begin + zone.offset_at(begin)) // DAY for zone in zones]
-            plans.append(self._plan(begin, finish, days, found, present, elements, static, selector, read))
+            plans.append(self._plan(begin, finish, days, found, present, lifts, static, read))
         return Profile(
             zone_names,
             zones,
@@ -396,58 +432,53 @@ class Compiler:
 
     # clauses
 
+    def _demand(self, index: int, rule: Rule, value: Value, selector: Selector, needed: int) -> Demand:
+        """What one text that is no window asks of this contact."""
+        if rule.check in STATED_ONLY:
+            return Demand(index, value, (), value.obligations, not rule.shadow)
+        unless = self._unless(value, selector, needed)
+        if rule.check == "requires":
+            return Demand(
+                index, value, (Clause(index, self._any_of(value.any_of, selector, needed) + unless, rule.on_fail),)
+            )
+        if rule.check == "forbidden":
+            return Demand(index, value, (Clause(index, unless, rule.on_fail),))
+        if rule.check == "not_listed":
+            assert value.listed is not None
+            listed = Clause(index, self._any_of(((value.listed,),), selector, needed) + unless, rule.on_fail)
+            if value.fresh is None:
+                return Demand(index, value, (listed,))
+            fresh = self._any_of(((value.fresh,),), selector, needed)
+            return Demand(index, value, (listed, Clause(index, fresh + unless, Code.UNKNOWN)))
+        assert value.cap is not None
+        cap = self.atom(value.cap, selector, needed)
+        return Demand(index, value, (Clause(index, (Conjunction(1 << cap, 0), *unless), Code.NOT_NOW, cap),))
+
     def _plan(
         self,
         begin: int,
         finish: int,
         days: list[int],
-        found: list[tuple[int, Value, int]],
+        found: list[Demand],
         present: list[tuple[int, Value, tuple[int, ...]]],
-        elements: list[Element],
+        lifts: int,
         static: tuple[tuple[int, Code], ...],
-        selector: Selector,
         read: Sequence[str],
     ) -> Plan:
-        def in_force(value: Value) -> bool:
-            return any(value.from_day <= day <= value.to_day for day in days)
-
+        """`days`: the local day in each zone; `lifts`: the atoms that lift some window."""
+        todays = set(days)
         clauses: list[Clause] = []
         settled = list(static)
-        obligations: list[str] = []
-        capped = False
-        for index, value, needed in found:
-            if not in_force(value):
-                continue
-            rule = self.rulebook.rules[index]
-            if rule.check in STATED_ONLY:
-                if rule.shadow:
-                    continue
-                obligations.extend(word for word in value.obligations if word not in obligations)
-                settled.append((index, Code.SATISFIED))
-                continue
-            unless = self._unless(value, selector, needed)
-            if rule.check == "requires":
-                clauses.append(Clause(index, self._any_of(value.any_of, selector, needed) + unless, rule.on_fail))
-            elif rule.check == "forbidden":
-                clauses.append(Clause(index, unless, rule.on_fail))
-            elif rule.check == "not_listed":
-                assert value.listed is not None
-                listed = self._any_of(((value.listed,),), selector, needed)
-                clauses.append(Clause(index, listed + unless, rule.on_fail))
-                if value.fresh is not None:
-                    fresh = self._any_of(((value.fresh,),), selector, needed)
-                    clauses.append(Clause(index, fresh + unless, Code.UNKNOWN))
-            else:
-                assert value.cap is not None
-                cap = self.atom(value.cap, selector, needed)
-                clauses.append(Clause(index, (Conjunction(1 << cap, 0), *unless), Code.NOT_NOW, cap))
-                capped = True
-        bits = 0
+        obligations: set[str] = set()
+        for demand in found:
+            if any(demand.value.from_day <= day <= demand.value.to_day for day in todays):
+                clauses.extend(demand.clauses)
+                if demand.stated:
+                    obligations.update(demand.obligations)
+                    settled.append((demand.rule, Code.SATISFIED))
+        bits = lifts
         for clause in clauses:
             for conjunction in clause.any_of:
-                bits |= conjunction.true | conjunction.false
-        for element in elements:
-            for conjunction in element.unless:
                 bits |= conjunction.true | conjunction.false
         atoms = tuple(index for index in range(64, bits.bit_length()) if bits >> index & 1)
         active = {index for index, _ in static}
@@ -468,7 +499,7 @@ class Compiler:
             atoms,
             bits,
             kinds,
-            capped,
+            any(clause.cap >= 0 for clause in clauses),
             lowest([*read, *self._confidences(index for index in active if index not in self.shadow)]),
         )
 

@@ -104,6 +104,11 @@ class Situation:
         return self.case.places
 
     @cached_property
+    def place_names(self) -> frozenset[str]:
+        """The regions and countries the person may be in."""
+        return frozenset(name for place in self.places for name in (place.region, place.country))
+
+    @cached_property
     def zones(self) -> tuple[str, ...]:
         return tuple(sorted({place.zone for place in self.places}))
 
@@ -162,9 +167,11 @@ class Reach:
 
 def reach_of(rule: Rule, contact: Situation) -> Reach | None:
     """`None` where the rule does not speak of this contact."""
-    about = purposes_of(rule, contact)
     own = places_of(rule.applies, contact)
-    if not own or not about or not may_be_within(rule.applies, contact):
+    if not own or not may_be_within(rule.applies, contact):
+        return None
+    about = purposes_of(rule, contact)
+    if not about:
         return None
     if any(is_surely_within(exempt, contact) for exempt in rule.exempt):
         return None
@@ -196,6 +203,8 @@ def purposes_of(rule: Rule, contact: Situation) -> frozenset[Purpose]:
 
 def places_of(selection: Selection, contact: Situation) -> PlaceSet:
     """Where the person may be, of the places the rule names."""
+    if selection.places and contact.place_names.isdisjoint(selection.places):
+        return frozenset()
     return frozenset(
         place
         for place in contact.places
