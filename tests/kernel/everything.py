@@ -291,6 +291,18 @@ _RULES = (
         on_fail="FORBIDDEN",
         top="applies = { policy = { it_code_of_conduct = false }, line_type = ['mobile'] }",
     ),
+    rule_file(
+        "us.if_asked",
+        "not_listed",
+        """
+        registry = "us.reassigned"
+        fresh_days = 30
+        if_asked = true
+        unless = [{ consent = ["express"], evidence = true }]
+        """,
+        on_fail="UNKNOWN",
+        top='applies = { channel = ["sms", "email"] }',
+    ),
     rule_file("us.shadow", "forbidden", "from = 2020-01-01", on_fail="FORBIDDEN", top='state = "shadow"'),
     rule_file(
         "us.owes",

@@ -199,6 +199,8 @@ def test_a_missing_fact_never_lets_anyone_through(path: tuple[str, ...], seed: i
     facts = drawn(RULEBOOK.rules, seed)
     known, less = read(facts), read(forget(facts, path))
     for rule in RULEBOOK.rules:
+        if path[0] == "registries" and any(value.listed and value.listed.if_asked for value in rule.values):
+            continue  # the law reaches a list that an operator may not have, and says so
         one = book([rule], [EVERYWHERE])
         if judge(less, one).verdict is Verdict.ALLOW:
             assert judge(known, one).verdict is Verdict.ALLOW, rule.id

@@ -91,7 +91,9 @@ def one_for_all(condition: Condition, facts: Facts) -> bool:
         if answer is None:
             return True
         dates = not (answer.checked_day.ndim or answer.checked_at.ndim or answer.edition_day.ndim)
-        return dates if isinstance(condition, FreshCondition) else not (answer.listed.ndim or answer.since_day.ndim)
+        if isinstance(condition, FreshCondition):
+            return dates and not (condition.if_asked and answer.listed.ndim)
+        return not (answer.listed.ndim or answer.since_day.ndim)
     return False
 
 
@@ -299,8 +301,10 @@ def _relationship(condition: RelationshipCondition, column: Column) -> Answer:
 def _listed(condition: ListedCondition, column: Column) -> Answer:
     answer = column.facts.registries.get(condition.registry)
     if answer is None:
-        return False, False
+        return condition.if_asked, False
     clean, listed = answer.listed == NO, answer.listed == YES
+    if condition.if_asked:
+        clean = ~listed
     if condition.binds_after_days is not None:
         young = (answer.since_day != MISSING) & (column.last_day - answer.since_day < condition.binds_after_days)
         clean, listed = clean | (listed & young), listed & ~young
@@ -310,7 +314,7 @@ def _listed(condition: ListedCondition, column: Column) -> Answer:
 def _fresh(condition: FreshCondition, column: Column) -> Answer:
     answer = column.facts.registries.get(condition.registry)
     if answer is None:
-        return False, False
+        return condition.if_asked, False
     checked = answer.checked_day.astype(np.int64)
     if (answer.checked_at != MISSING).any():
         at = np.broadcast_to(answer.checked_at, (column.facts.n,))
@@ -332,6 +336,9 @@ def _fresh(condition: FreshCondition, column: Column) -> Answer:
     fresh, stale = np.asarray(True), np.asarray(False)
     for dated, recent in demands:
         fresh, stale = fresh & dated & recent, stale | (dated & ~recent)
+    if condition.if_asked:
+        silent = (answer.listed != NO) & (answer.listed != YES)
+        fresh, stale = fresh | silent, stale & ~silent
     return _plain(fresh), _plain(stale)
 
 

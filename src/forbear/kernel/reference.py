@@ -686,7 +686,7 @@ def unlisted(condition: ListedCondition, contact: Situation) -> Sure:
     """Not on the list, or not long enough for the entry to bind. Since when is not known: it binds."""
     answer = registry(condition.registry, contact)
     if answer is None or answer.listed is None:
-        return None
+        return True if condition.if_asked else None
     if answer.listed and condition.binds_after_days is not None and answer.since is not None:
         return (contact.last_day - answer.since).days < condition.binds_after_days
     return not answer.listed
@@ -695,6 +695,8 @@ def unlisted(condition: ListedCondition, contact: Situation) -> Sure:
 def fresh(condition: FreshCondition, contact: Situation) -> Sure:
     """The answer is young enough, and its list young enough or of the edition that was to be used today."""
     answer = registry(condition.registry, contact)
+    if condition.if_asked and (answer is None or answer.listed is None):
+        return True
     if answer is None:
         return None
     checked = contact.days_of(answer.checked)[0] if isinstance(answer.checked, datetime) else answer.checked

@@ -371,7 +371,8 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
         cap = CapCondition(attempts, span_hours, span_days, same, only, modes, channels, purposes)
     elif check == "not_listed":
         registry = table.text("registry")
-        listed = ListedCondition(registry, table.number("binds_after_days"))
+        if_asked = table.truth("if_asked")
+        listed = ListedCondition(registry, table.number("binds_after_days"), if_asked)
         days, editions = table.number("fresh_days"), table.texts("editions")
         in_force_after = table.number("editions_in_force_after_days")
         edition_days, edition_months = table.number("edition_days"), table.number("edition_months")
@@ -383,7 +384,9 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
         if in_force_after is not None and not editions:
             table.fail("no `editions` that come into force", "editions_in_force_after_days")
         if days or editions or edition_days or edition_months:
-            fresh = FreshCondition(registry, days, editions, in_force_after or 0, edition_days, edition_months)
+            fresh = FreshCondition(
+                registry, days, editions, in_force_after or 0, edition_days, edition_months, if_asked
+            )
     elif check == "owes":
         if unless:
             table.fail("an `owes` rule is not lifted", "unless", todo="say in `exempt` who owes nothing")

@@ -73,6 +73,7 @@ class ListedCondition:
 
     registry: str
     binds_after_days: int | None = None
+    if_asked: bool = False  # an answer that nobody asked for, or that says nothing, stands in no way
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class FreshCondition:
     in_force_after_days: int = 0
     edition_days: int | None = None
     edition_months: int | None = None
+    if_asked: bool = False  # so too here
 
 
 @dataclass(frozen=True, slots=True)

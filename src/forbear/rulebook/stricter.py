@@ -174,10 +174,11 @@ _ORDER: dict[type, dict[str, Callable[[Any, Any], bool]]] = {
         **dict.fromkeys(("days", "months"), _at_most),
         **dict.fromkeys(("related", "ongoing"), _added),
     },
-    ListedCondition: {"binds_after_days": _sooner},
+    ListedCondition: {"binds_after_days": _sooner, "if_asked": _nothing},
     FreshCondition: {
         **dict.fromkeys(("days", "edition_days", "edition_months"), _at_most),
         "editions": _added,
+        "if_asked": _nothing,
     },
     OptOutCondition: {"scopes": _more_bits, "lifted_by_levels": _fewer_bits},
     CapCondition: {
