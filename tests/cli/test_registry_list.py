@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+
+from forbear.cli import registry as cli
+from forbear.core.errors import BadInput
+from tests.cli.conftest import Said
 
 Run = Callable[..., Any]
 TODAY = datetime.now(UTC).date()
@@ -18,11 +23,28 @@ def day(ago: int) -> str:
     return (TODAY - timedelta(days=ago)).isoformat()
 
 
+@pytest.fixture(scope="session")
+def group() -> Any:
+    return typer.main.get_command(cli.registry)
+
+
 @pytest.fixture
-def registry(forbear: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def registry(group: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`forbear registry ...` in this process."""
     monkeypatch.setenv("FORBEAR_REGISTRIES", str(tmp_path / "registries"))
     monkeypatch.setenv("FORBEAR_HOME", str(tmp_path / "home"))
-    return lambda *words: forbear("registry", *words)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*words: str) -> Said:
+        capsys.readouterr()
+        try:
+            code = group.main(list(words), standalone_mode=False) or 0
+        except BadInput as refused:
+            return Said(2, "", str(refused))
+        printed = capsys.readouterr()
+        return Said(code, printed.out, printed.err)
+
+    return command
 
 
 @pytest.fixture

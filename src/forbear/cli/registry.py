@@ -341,10 +341,10 @@ def _demands() -> Demands | None:
     """What the rules ask; None, and a word about it, where they do not load."""
     from forbear.core.errors import BadInput
     from forbear.gate.freshness import demands_of
-    from forbear.rulebook.load import shipped
+    from forbear.gate.rulebooks import installed
 
     try:
-        return demands_of(shipped())
+        return demands_of(installed())
     except BadInput as error:
         typer.echo(f"the rules do not load, so nobody knows what is stale: {error}", err=True)
         return None
