@@ -23,7 +23,14 @@ seen = 2026-11-21
 {value}
 """
 SUBJECT, SENDER = 'any_of = [{ flag = "subject_accurate" }]', 'any_of = [{ flag = "identifies_sender" }]'
-READ = '[[read]]\nplaces = ["US"]\nstatus = "partial"\nconfidence = "{confidence}"\nsource = "Made up"\nseen = 2026-11-21\n'
+READ = """
+[[read]]
+places = ["US"]
+status = "partial"
+confidence = "{confidence}"
+source = "Made up"
+seen = 2026-11-21
+"""
 
 
 def rule(rule_id: str, confidence: str, value: str, check: str = "requires", state: str = "") -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from forbear.cli.explain import say_doubts, sure
 from forbear.cli.obligations import Expand, say_owed
 from forbear.cli.say import AsJson
 from forbear.cli.store import AccountName, OwnRules
@@ -44,8 +45,9 @@ def decide(
     from forbear.core.codes import Verdict
     from forbear.core.errors import BadInput
     from forbear.gate import rulebooks
-    from forbear.gate.contact import Asked, Refused
+    from forbear.gate.contact import Asked, Decided, Refused
     from forbear.gate.decide import decide as ask
+    from forbear.gate.explain import explain as explained
 
     rulebooks.use(rules)
 
@@ -61,11 +63,16 @@ def decide(
     with opened() as connection:
         found = account_named(connection, account)
         (decided,) = ask(connection, [Asked(account=found.id, contacts=contacts, idempotency_key=key, redeem=redeem)])
+        doubts = None
+        if isinstance(decided, Decided) and len(decided.answers) == 1 and not json:
+            doubts = explained(connection, found.id, decided.answers[0].decision)
     if isinstance(decided, Refused):
         raise BadInput(decided.what)
     if isinstance(decided, Exception):
         raise decided
     _print(decided, contacts, as_json=json, expand=expand)
+    if doubts is not None:
+        say_doubts(doubts)
     raise typer.Exit(0 if all(answer.verdict is Verdict.ALLOW for answer in decided.answers) else 1)
 
 
@@ -141,6 +148,7 @@ def _print(decided: Decided, contacts: list[Contact], *, as_json: bool, expand: 
             ("permit", None if answer.permit is None else f"{answer.permit} until {rfc3339(answer.expires_at or 0)}"),
             ("decision", answer.decision),
             ("rulebook", decided.rulebook),
+            ("confidence", sure(answer.confidence)),
         ]
     )
     say_owed(of_contacts(contacts, [answer.obligations], decided.at)[0])

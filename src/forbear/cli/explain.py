@@ -59,6 +59,7 @@ def explain(
                 *(("override", mention) for mention in found.overrides),
                 ("permit", found.permit),
                 ("rulebook", found.rulebook),
+                ("confidence", sure(found.confidence)),
                 ("judged again", _again(found)),
                 ("today", _today(found)),
             ]
@@ -76,6 +77,10 @@ def explain(
                 typer.echo(f"    the operator {one.override} (as shipped: {(one.as_shipped or '').replace('_', ' ')})")
             for cite in one.cites:
                 typer.echo(f"    {cite.title} (read {cite.seen}){f' {cite.url}' if cite.url else ''}")
+            if one.confidence is not None and (one.decided or one.confidence == "low"):
+                typer.echo(f"    confidence {sure(one.confidence)}{f'; {one.note}' if one.note else ''}")
+        typer.echo()
+        say_coverage(found)
         typer.echo()
         say.table(
             ("local time", "zone", "where"),
@@ -98,6 +103,37 @@ def explain(
                 right="days",
             )
     raise typer.Exit(1 if found.same_engine and found.agrees is False else 0)
+
+
+def sure(confidence: str | None) -> str | None:
+    """`medium (one remove from the text, or read with doubt)`."""
+    from forbear.rulebook.plain import CONFIDENCE
+
+    return None if confidence is None else f"{confidence} ({CONFIDENCE[confidence]})"
+
+
+def say_coverage(found: Explained) -> None:
+    """What was read of each place the person may be in: how far, how sure, by what source, when."""
+    for one in found.coverage[:12]:
+        places = ", ".join(one.places[:6]) + (f" and {len(one.places) - 6} more" if len(one.places) > 6 else "")
+        if one.status == "none":
+            typer.echo(f"coverage {places}: the law was not read for this contact, so nobody is let through")
+            continue
+        typer.echo(f"coverage {places}: {one.status}, {one.confidence}, read {one.seen}: {one.source}")
+        if one.note:
+            typer.echo(f"    {one.note}")
+    if len(found.coverage) > 12:
+        typer.echo(f"… and {len(found.coverage) - 12} readings more")
+
+
+def say_doubts(found: Explained) -> None:
+    """Below a verdict: of each rule that decided, how sure it is and why; of an allow, what was read of the place."""
+    for one in found.said:
+        if one.decided and one.confidence not in (None, "high"):
+            typer.echo(f"{one.rule}: {one.title}")
+            typer.echo(f"    confidence {sure(one.confidence)}{f'; {one.note}' if one.note else ''}")
+    if not found.rules or any(one.status == "none" for one in found.coverage):
+        say_coverage(found)
 
 
 def _again(found: Explained) -> str:

@@ -183,8 +183,20 @@ class RuleOut(Schema):
     decided: bool
     cites: list[CitedOut]
     confidence: str | None
+    note: str | None = Field(description="What of the rule is from memory, disputed or a reading of ours")
     override: str | None = Field(description="The operator's own text stood here: who answers for it, and why")
     as_shipped: str | None = Field(description="What the rule as shipped says, where an own text stood")
+
+
+class CoverageOut(Schema):
+    """What of a candidate place's law was read for such a contact."""
+
+    places: list[str]
+    status: str = Field(description="complete, partial; none: nothing was read, so nobody is let through")
+    confidence: str | None
+    source: str | None
+    seen: str | None
+    note: str | None
 
 
 class LocalTimeOut(Schema):
@@ -234,6 +246,8 @@ class ExplainedOut(Schema):
     )
     missing: str | None = Field(description="Why the rules of that day are not at hand")
     today: TodayOut = Field(description="What the rules of today say of the same facts at the same moment")
+    confidence: str | None = Field(description="The lowest of the rules that decided; on `allow` of all to be met")
+    coverage: list[CoverageOut] = Field(description="What was read of each place the person may be in")
     said: list[RuleOut] = Field(
         description="What every rule said that applied, by the rules of that day, or by today's"
     )

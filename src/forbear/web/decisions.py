@@ -163,6 +163,8 @@ def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
             answer.earliest = _moment(given.earliest)
         if given.overrides:
             answer.overrides = given.overrides
+        if given.confidence is not None:
+            answer.confidence = given.confidence
         if given.permit is not None and given.expires_at is not None:
             answer.permit = Permit(id=given.permit, expires_at=_moment(given.expires_at))
         answers.append(answer)

@@ -67,6 +67,13 @@ class Answer(msgspec.Struct, kw_only=True):
         tuple[str, ...] | UnsetType,
         Meta(description="The operator's own texts of shipped rules that mattered, and who answers for them"),
     ] = UNSET
+    confidence: Annotated[
+        str | UnsetType,
+        Meta(
+            description="How sure the law is: the lowest of the rules that decided; on `allow` of all that must be met"
+            " and of what was read of the place: `high`, `medium`, `low`, `policy` (a choice of ours)"
+        ),
+    ] = UNSET
     permit: Permit | UnsetType = UNSET
     obligations_detail: Annotated[
         tuple[Obligation, ...] | UnsetType, Meta(description="What each obligation asks; on `expand` alone")
