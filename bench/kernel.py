@@ -97,6 +97,7 @@ def columns(n: int, seed: int = 1, *, now: int = NOW) -> Facts:
             conversation=known,
             abandoned=known,
             refused=known,
+            unreachable=known,
         ),
     )
 

@@ -53,6 +53,7 @@ ONE_MORE_OR_LESS = frozenset(
         "lapses_months",
         "at_most_months",
         "at_most_days",
+        "unused_months",
         "given_from",
         "binds_after_days",
         "in_force_after_days",
@@ -60,7 +61,9 @@ ONE_MORE_OR_LESS = frozenset(
         "edition_months",
     }
 )
-DEMANDS = frozenset({"evidence", "names_seller", "period_stated", "after_refusal", "related", "ongoing"})
+DEMANDS = frozenset(
+    {"evidence", "names_seller", "period_stated", "after_refusal", "related", "ongoing", "reached", "if_asked"}
+)
 MASKS = frozenset(
     {"kinds", "scopes", "recipient", "sender", "mode", "line_type", "channels", "purposes", "modes", "covers"}
 )

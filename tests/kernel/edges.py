@@ -450,6 +450,7 @@ class Edges:
                     attempt["at"] = self.near(now - ago)
             for event in ("answered", "conversation", "abandoned", "refused"):
                 attempt[event] = self.yes_no(0.7 if event in cap.only else 0.2, 0.15)
+            attempt["outcome"] = self.pick([None, None, "busy", "Busy", "no_answer"])
             for key in ("subject", "debt"):
                 attempt[key] = contact.get(key) if self.chance(0.75) else self.pick(["one", "two", None])
             attempt["channel"] = self.some(Channel, cap.channels) if self.chance(0.9) else None

@@ -111,6 +111,7 @@ _RULES = (
         "max_attempts",
         'attempts = 2\ndays = 7\nsame = "debt"\nonly = ["answered", "abandoned"]\npurposes = ["debt_collection"]',
     ),
+    rule_file("gb.cap", "max_attempts", "attempts = 2\ndays = 7\nreached = true", top='applies = { places = ["GB"] }'),
     rule_file("fr.cap", "max_attempts", "attempts = 4\ndays = 30\nmodes = ['live']", top='applies = { places = ["FR"] }'),
     rule_file(
         "us.wait",

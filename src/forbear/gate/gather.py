@@ -209,6 +209,7 @@ def with_attempts(facts: Facts, claims: Claims, senders: Sequence[Sender], attem
         conversation=event(packed.CONVERSATION),
         abandoned=event(packed.ABANDONED),
         refused=event(packed.REFUSED),
+        unreachable=event(packed.UNREACHABLE),
     )
     return replace(facts, attempts=column, confirmations_sent=sent)
 

@@ -17,7 +17,7 @@ import numpy as np
 from forbear.core.errors import BadInput
 from forbear.core.places import Place
 from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, SenderKind
-from forbear.kernel.facts import Attempts, Consents, Dialler, Facts, OptOuts, RegistryColumn, Selector
+from forbear.kernel.facts import NOT_KNOWN, Attempts, Consents, Dialler, Facts, OptOuts, RegistryColumn, Selector
 
 VERSION: Final = 1
 _CONSENT = ("level", "given_day", "given_at", "until_day", "channels", "purposes", "covers", "evidence", "names_seller")
@@ -25,7 +25,7 @@ _CONSENTS: Final = (*_CONSENT, "withdrawn_at")
 _OPT_OUTS: Final = ("at", "scope", "channel", "same_campaign")
 _ATTEMPTS: Final = (
     *("at", "on_day", "channel", "purpose", "mode", "same_subject", "same_debt"),
-    *("answered", "conversation", "abandoned", "refused"),
+    *("answered", "conversation", "abandoned", "refused", "unreachable"),
 )
 _REGISTRY: Final = ("listed", "since_day", "checked_day", "checked_at", "edition_day")
 _TYPES: Final = {
@@ -33,7 +33,7 @@ _TYPES: Final = {
     **dict.fromkeys(("on_day", "given_day", "until_day", "since_day", "checked_day", "edition_day"), np.int32),
     **dict.fromkeys(("level", "channels", "purposes", "covers", "scope", "channel", "purpose", "mode"), np.int16),
     **dict.fromkeys(("evidence", "names_seller", "same_campaign", "same_subject", "same_debt"), np.int8),
-    **dict.fromkeys(("answered", "conversation", "abandoned", "refused", "listed"), np.int8),
+    **dict.fromkeys(("answered", "conversation", "abandoned", "refused", "unreachable", "listed"), np.int8),
 }
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -167,7 +167,12 @@ def _entries(column: Consents | OptOuts | Attempts | None, names: Sequence[str],
 
 
 def _column(kind: Any, names: Sequence[str], by_row: Sequence[Any]) -> Any:
-    entries = [(row, entry) for row, some in enumerate(by_row) for entry in some or ()]
+    # decisions made before an entry had its last fields did not know them
+    entries = [
+        (row, (*entry, *[NOT_KNOWN] * (len(names) - len(entry))))
+        for row, some in enumerate(by_row)
+        for entry in some or ()
+    ]
     if not entries:
         return None
     columns = zip(*(entry for _, entry in entries), strict=True)

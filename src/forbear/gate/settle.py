@@ -82,6 +82,7 @@ def settle(
                 (attempts.CONVERSATION, said.conversation),
                 (attempts.ABANDONED, said.abandoned),
                 (attempts.REFUSED, said.refused),
+                (attempts.UNREACHABLE, said.outcome in (Outcome.BUSY, Outcome.FAILED)),
             ):
                 known |= bit if value is not None else 0
                 heard |= bit if value else 0

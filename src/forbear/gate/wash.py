@@ -881,6 +881,7 @@ def _attempts(hits: Hits) -> Attempts | None:
         conversation=event(packed.CONVERSATION),
         abandoned=event(packed.ABANDONED),
         refused=event(packed.REFUSED),
+        unreachable=event(packed.UNREACHABLE),
     )
 
 

@@ -381,6 +381,8 @@ def _cap(atom: int, condition: CapCondition, column: Column) -> Answer:
         counts &= (attempts.mode == 0) | ((attempts.mode & condition.modes) != 0)
     if condition.purposes:
         counts &= (attempts.purpose == 0) | ((attempts.purpose & condition.purposes) != 0)
+    if condition.reached:
+        counts &= attempts.unreachable != YES
     sure = maybe = counts
     if condition.same is not None:
         same = attempts.same_subject if condition.same == "subject" else attempts.same_debt

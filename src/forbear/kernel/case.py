@@ -29,6 +29,8 @@ from forbear.core.words import (
     SenderKind,
 )
 
+UNREACHABLE = frozenset({"busy", "failed", "out_of_service", "not_in_service", "disconnected", "unreachable"})
+
 OfferKind = Literal["reply", "url", "key_press", "none"]
 
 
@@ -144,6 +146,11 @@ class Attempt:
     mode: Mode | None = None
     purpose: Purpose | None = None
     outcome: str | None = None
+
+    @property
+    def unreachable(self) -> bool | None:
+        """Whether the line was busy or out of service; `None` where no outcome was stated."""
+        return None if self.outcome is None else self.outcome.casefold() in UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,7 @@ def _attempts(cases: Sequence[Case]) -> Attempts | None:
         conversation=_int8(_three(one.conversation) for _, _, one in rows),
         abandoned=_int8(_three(one.abandoned) for _, _, one in rows),
         refused=_int8(_three(one.refused) for _, _, one in rows),
+        unreachable=_int8(_three(one.unreachable) for _, _, one in rows),
     )
 
 

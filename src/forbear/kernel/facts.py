@@ -131,6 +131,7 @@ class Attempts:
     conversation: Bytes8
     abandoned: Bytes8
     refused: Bytes8
+    unreachable: Bytes8  # the line was busy or out of service
 
 
 @dataclass(slots=True)

@@ -781,6 +781,8 @@ def attempt_counts(attempt: Attempt, condition: CapCondition, contact: Situation
         return False
     if attempt.purpose is not None and not _in(attempt.purpose, condition.purposes):
         return False
+    if condition.reached and attempt.unreachable:
+        return False
     same: Sure = True
     if condition.same is not None:
         ours, theirs = getattr(contact.case.contact, condition.same), getattr(attempt, condition.same)

@@ -24,14 +24,14 @@ RECORD: Final = np.dtype(
         ("purpose", "<u2"),  # bits of the words
         ("channel", "u1"),
         ("mode", "u1"),
-        ("known", "u1"),  # of answered 1, conversation 2, abandoned 4, refused 8
+        ("known", "u1"),  # of answered 1, conversation 2, abandoned 4, refused 8, unreachable 16
         ("said", "u1"),
         ("subject", "<i8"),  # hash of the caller's word; 0 none
         ("debt", "<i8"),
         ("permit", "u1", (16,)),
     ]
 )
-ANSWERED, CONVERSATION, ABANDONED, REFUSED = 1, 2, 4, 8
+ANSWERED, CONVERSATION, ABANDONED, REFUSED, UNREACHABLE = 1, 2, 4, 8, 16
 
 Records = npt.NDArray[np.void]
 

@@ -368,7 +368,8 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
         if (span_hours is None) == (span_days is None):
             table.fail("needs either `hours` (rolling) or `days` (calendar days)")
         assert attempts is not None
-        cap = CapCondition(attempts, span_hours, span_days, same, only, modes, channels, purposes)
+        reached = table.truth("reached")
+        cap = CapCondition(attempts, span_hours, span_days, same, only, modes, channels, purposes, reached)
     elif check == "not_listed":
         registry = table.text("registry")
         if_asked = table.truth("if_asked")

@@ -117,6 +117,7 @@ class CapCondition:
     modes: int = 0  # mask; 0 all
     channels: int = 0
     purposes: int = 0
+    reached: bool = False  # a call to a line that was busy or out of service is not counted
 
 
 @dataclass(frozen=True, slots=True)

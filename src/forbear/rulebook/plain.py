@@ -375,6 +375,8 @@ def _consent(one: ConsentCondition) -> str:
     most = [_many(n, unit) for n, unit in ((one.at_most_months, "month"), (one.at_most_days, "day")) if n is not None]
     if most:
         extra.append(f"at most {' and '.join(most)} old")
+    if one.unused_months is not None:
+        extra.append(f"given or used on this channel at most {_many(one.unused_months, 'month')} ago")
     return ", ".join([said, *extra])
 
 
@@ -452,6 +454,8 @@ def _cap(one: CapCondition) -> str:
         said += f", counting {_list((_EVENTS[e] for e in one.only), 'or')} only"
     if one.purposes:
         said += f", counting {_purposes(one.purposes)} only"
+    if one.reached:
+        said += ", not counting lines that were busy or out of service"
     return said + (f", about the same {one.same}" if one.same else "")
 
 

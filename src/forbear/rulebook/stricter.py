@@ -165,7 +165,7 @@ _ORDER: dict[type, dict[str, Callable[[Any, Any], bool]]] = {
         "levels": _fewer_bits,
         "covers": _more_bits,
         **dict.fromkeys(("evidence", "names_seller", "period_stated", "after_refusal"), _added),
-        **dict.fromkeys(("lapses_months", "at_most_months", "at_most_days"), _at_most),
+        **dict.fromkeys(("lapses_months", "at_most_months", "at_most_days", "unused_months"), _at_most),
         "given_from": _at_least,
         "after_listing": _added,
     },
@@ -184,7 +184,7 @@ _ORDER: dict[type, dict[str, Callable[[Any, Any], bool]]] = {
     CapCondition: {
         "attempts": _at_most,
         **dict.fromkeys(("hours", "days"), _longer),
-        **dict.fromkeys(("same", "only"), _nothing),
+        **dict.fromkeys(("same", "only", "reached"), _nothing),
         **dict.fromkeys(("modes", "channels", "purposes"), _all_or_more),
     },
     AbandonmentCondition: {"percent": _at_most},
