@@ -12,8 +12,8 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -99,6 +99,7 @@ OBLIGATIONS = (
     "ask_before_message",
     "reference_number",
 )
+_FILES_KEPT = 4096
 _ID = re.compile(r"^[a-z]{2,5}(\.[a-z0-9_]+)+$")
 _PLACE = re.compile(r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")
 _CLOCK = re.compile(r"^(local|[+-](0\d|1[0-4]):[0-5]\d)$")
@@ -110,10 +111,7 @@ def load(files: Mapping[str, bytes]) -> Rulebook:
     calendars: dict[str, Calendar] = {}
     coverage: tuple[Coverage, ...] = ()
     topics: tuple[Topic, ...] = ()
-    bases: dict[str, Mapping[str, Any]] = {}
-    for name in files:
-        if name.rsplit("/", 1)[-1] == "bases.toml":
-            bases.update(parse(name, files[name])[0])
+    bases = _bases({name: body for name, body in files.items() if name.rsplit("/", 1)[-1] == "bases.toml"})
     for name in sorted(files):
         if not name.endswith(".toml") or name.rsplit("/", 1)[-1] == "bases.toml" or name.startswith("obligations/"):
             continue
@@ -175,7 +173,25 @@ def shipped_files() -> dict[str, bytes]:
     return files
 
 
-def _rule(name: str, content: bytes, bases: Mapping[str, Mapping[str, Any]]) -> Rule:
+@dataclass(frozen=True, slots=True)
+class _Bases:
+    """The cases of every `bases.toml`; equal where they came from equal bytes."""
+
+    cases: Mapping[str, Mapping[str, Any]] = field(compare=False)
+    of: str
+
+
+def _bases(files: Mapping[str, bytes]) -> _Bases:
+    cases: dict[str, Mapping[str, Any]] = {}
+    for name in files:
+        cases.update(parse(name, files[name])[0])
+    return _Bases(cases, digest(files))
+
+
+# A file that was read is not read again: rulebooks that are compared, judged again by or laid over each other
+# share nearly all of theirs.
+@lru_cache(maxsize=_FILES_KEPT)
+def _rule(name: str, content: bytes, bases: _Bases) -> Rule:
     document, lines = parse(name, content)
     top = Table(document, file=name, lines=lines)
     rule_id = top.text("id")
@@ -223,14 +239,14 @@ def _rule(name: str, content: bytes, bases: Mapping[str, Mapping[str, Any]]) -> 
     )
 
 
-def _base(top: Table, bases: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _base(top: Table, bases: _Bases) -> Mapping[str, Any]:
     """The case that the examples are laid over: a table of the file, or the name of one in a `bases.toml`."""
     named = top.any("base") or {}
     if isinstance(named, dict):
         return named
-    if named not in bases:
+    if named not in bases.cases:
         top.fail(f"no base `{named}` in any bases.toml", "base")
-    return bases[named]
+    return bases.cases[named]
 
 
 def _no_overlap(name: str, lines: Mapping[tuple[str, int, str], int], values: tuple[Value, ...]) -> None:
@@ -464,6 +480,7 @@ def _is_day_of_the_year(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_FILES_KEPT)
 def _coverage(name: str, content: bytes) -> tuple[tuple[Coverage, ...], tuple[Topic, ...]]:
     document, lines = parse(name, content)
     top = Table(document, file=name, lines=lines)
@@ -511,6 +528,7 @@ def _topic(table: Table) -> Topic:
     return topic
 
 
+@lru_cache(maxsize=_FILES_KEPT)
 def _calendar(name: str, content: bytes) -> Calendar:
     document, lines = parse(name, content)
     top = Table(document, file=name, lines=lines)
