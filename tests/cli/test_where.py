@@ -53,6 +53,29 @@ def test_a_place_nobody_read_the_law_of_is_told_and_not_open_to_all(forbear: Com
     assert "The law of JP was not read for this contact" in said.out
 
 
+def test_a_kind_of_person_that_decides_the_coverage_is_asked_for(forbear: Command) -> None:
+    paris = ("rulebook", "where", "--to", "+33140205050", "--at", "2026-11-24T17:00:00Z")
+    assert "say whether the person is a consumer" in forbear(*paris).out
+    assert "was not read" not in forbear(*paris, "--kind", "consumer").out
+
+
+def test_a_number_of_no_place_is_asked_where_it_is(forbear: Command) -> None:
+    nowhere = ("rulebook", "where", "--to", "+80012345678", "--at", "2026-11-24T17:00:00Z")
+    said = forbear(*nowhere)
+    assert said.code == 2
+    assert "says nothing of where" in said.err
+    assert forbear(*nowhere, "--country", "DE").code == 0
+    assert "no place `XX`" in forbear(*nowhere, "--country", "XX").err
+
+
+def test_one_rule_alone_is_drawn_without_letters(forbear: Command) -> None:
+    rome = ("rulebook", "where", "--to", "+393201234567", "--kind", "consumer", "--at", "2026-12-21T17:00:00Z")
+    rows = [line for line in forbear(*rome).out.splitlines() if line.startswith("Tue 22 Dec")]
+    assert rows == [f"Tue 22 Dec  {'·' * 18}{'█' * 22}{'·' * 8}  09:00-20:00"]
+    eve = next(line for line in forbear(*rome).out.splitlines() if line.startswith("Thu 24 Dec"))
+    assert eve.endswith("10:00-19:00  the day before Christmas Day")
+
+
 def test_the_json_gives_local_windows_exact_edges_and_who_closes_what(forbear: Command) -> None:
     found = asked(forbear)
     assert [day["open"] for day in found["days"]] == [["08:00-20:00"]] * 7

@@ -101,6 +101,7 @@ def _print(drawn: Drawn) -> None:
 
     paint = _paint()
     found, names = drawn.week, letters(drawn)
+    alone_is_news = names if len(names) > 1 else {}
     typer.echo(paint("bold", f"Open hours of a {spoken(drawn)}"))
     typer.echo(f"asked for {rfc3339(found.at)}; where the person may be it is then")
     for time, zone, places in local_times(drawn):
@@ -111,10 +112,12 @@ def _print(drawn: Drawn) -> None:
         typer.echo("  Which of them is not known, so an hour is open only if it is so in each.")
     typer.echo()
     typer.echo(f"By the clock of {found.zone}:")
-    typer.echo(" " * 12 + "".join(f"{hour:02d}  " for hour in range(0, 24, 2)))
+    typer.echo(" " * 12 + "  ".join(f"{hour:02d}" for hour in range(0, 24, 2)))
     today, minute = local(found, found.at)
     for day in found.days:
-        cells = "".join(paint({_OPEN: "open", _PART: "part"}.get(one, "soft"), one) for one in (_cells(day, names)))
+        cells = "".join(
+            paint({_OPEN: "open", _PART: "part"}.get(one, "soft"), one) for one in (_cells(day, alone_is_news))
+        )
         tail = [windows(day)]
         tail += dict.fromkeys(name for _, name in day.holidays)
         tail += [f"the day before {name}" for name in day.eves]
@@ -122,9 +125,9 @@ def _print(drawn: Drawn) -> None:
             tail.append(f"← asked {plain.clock(minute)}")
         typer.echo(f"{day_name(day.day)}  {cells}  {'  '.join(tail)}")
     typer.echo()
+    closed = "closed by several rules   a letter: closed by that rule alone" if len(names) > 1 else "closed"
     typer.echo(
-        f"{paint('open', _OPEN)} open   {paint('part', _PART)} open for part of the half-hour   {_SEVERAL} closed by"
-        " several rules   a letter: closed by that rule alone"
+        f"{paint('open', _OPEN)} open   {paint('part', _PART)} open for part of the half-hour   {_SEVERAL} {closed}"
     )
     typer.echo(f"{standing(drawn)} {_hours(found.open_minutes)} of the week are open.")
     typer.echo()

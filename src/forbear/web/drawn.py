@@ -12,6 +12,7 @@ from forbear.core.errors import BadInput
 from forbear.core.instants import MINUTE, date_of, moment_of, rfc3339
 from forbear.core.jurisdictions import name_of
 from forbear.core.where import known_zone, zones_of
+from forbear.core.words import RecipientKind
 from forbear.kernel.case import Case
 from forbear.kernel.casefile import read
 from forbear.kernel.judge import Engine
@@ -89,7 +90,7 @@ def needed(drawn: Drawn) -> list[dict[str, Any]]:
         rule = known.get(word.rule)
         title = word.title
         if rule is None:
-            title = f"The law of {name_of(word.rule.removeprefix('coverage.').upper())} was not read for this contact"
+            title = _not_read(drawn, word.rule.removeprefix("coverage.").upper())
         found.append(
             {
                 "rule": word.rule,
@@ -100,6 +101,23 @@ def needed(drawn: Drawn) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _not_read(drawn: Drawn, place: str) -> str:
+    """That nobody read the law of a place for such a contact; or that it was for some kinds of person only."""
+    if place == "PLACE":
+        return "The law of several of these places was not read for this contact"
+    said = f"The law of {name_of(place)} was not read for this contact"
+    contact = drawn.case.contact
+    kinds = 0
+    for entry in drawn.book.coverage:
+        there = place in entry.places or place[:2] in entry.places
+        if there and entry.channels & contact.channel.bit and entry.purposes & contact.purpose.bit:
+            kinds |= entry.recipients
+    if not kinds or drawn.case.recipient.kind is not None:
+        return said
+    names = " or ".join(word.value.replace("_", " ") for word in RecipientKind if kinds & word.bit)
+    return f"{said}: say whether the person is a {names}"
 
 
 def owed(drawn: Drawn) -> list[str]:
@@ -238,6 +256,7 @@ def svg(drawn: Drawn) -> str:
     for hour in range(0, 25, 2):
         out.append(f'<text class="soft" x="{_x(hour * 60):g}" y="{_TOP - 10}" text-anchor="middle">{hour:02d}</text>')
     today, minute = local(found, found.at)
+    several = len(letters(drawn)) > 1  # which rule closes an hour alone is news only then
     labels: list[str] = []
     for index, day in enumerate(found.days):
         y = _TOP + index * _ROW
@@ -246,7 +265,7 @@ def svg(drawn: Drawn) -> str:
             f'<rect class="none" x="{_LEFT + 0.5}" y="{y + 0.5}" width="{24 * _HOUR - 1}" height="{_ROW - 10}"/>'
         )
         for segment in day.segments:
-            name = "open" if not segment.closed_by else "one" if len(segment.closed_by) == 1 else "many"
+            name = "open" if not segment.closed_by else "one" if several and len(segment.closed_by) == 1 else "many"
             tip = "open" if not segment.closed_by else f"closed by {', '.join(segment.closed_by)}"
             wide = _x(segment.end) - _x(segment.start)
             out.append(
@@ -269,7 +288,10 @@ def svg(drawn: Drawn) -> str:
         out.append(f'<line class="grid" x1="{x:g}" x2="{x:g}" y1="{_TOP}" y2="{_TOP + 7 * _ROW - 9}"/>')
     out += labels
     y = _TOP + 7 * _ROW + 12
-    for x, name, words in ((0, "open", "open"), (80, "one", "closed by one rule"), (230, "many", "closed by several")):
+    legend = [(0, "open", "open"), (80, "many", "closed")]
+    if several:
+        legend = [(0, "open", "open"), (80, "one", "closed by one rule"), (230, "many", "closed by several")]
+    for x, name, words in legend:
         out.append(f'<rect class="{name}" x="{x}" y="{y - 10}" width="12" height="12"/>')
         out.append(f'<text class="soft" x="{x + 18}" y="{y}">{words}</text>')
     out.append(f'<line class="now" x1="386" x2="386" y1="{y - 12}" y2="{y + 4}"/>')
