@@ -28,7 +28,7 @@ from tests.gate.conftest import House
 
 BAD = Path(__file__).parents[1] / "corpus" / "bad" / "list"
 NOON = 1_795_626_000_000_000  # 2026-11-25T17:00:00Z, noon in New York, a Wednesday
-TX, FL, AZ, PA, NY = "+12145550", "+13055550", "+16025550", "+12155550", "+12125550"
+TX, FL, AZ, PA, NY, CA = "+12145550", "+13055550", "+16025550", "+12155550", "+12125550", "+14165550"
 
 Washed = list[dict[str, str]]
 
@@ -99,7 +99,7 @@ LIST = f"""id,phone,state,zip,note
 5,{TX}104,TX,75201,agreed in writing though listed
 6,{NY}105,TX,75201,moved
 7,{FL}106,FL,33101,florida
-8,{NY}107,NY,10001,not covered
+8,{CA}107,,,not covered
 9,reception,TX,75201,no number
 10,,TX,75201,nothing
 11,{AZ}108,,,by number alone
@@ -276,11 +276,11 @@ def test_columns_are_named_or_found_by_their_usual_names(people: House, run: Cal
 def test_the_postcode_of_another_state_adds_that_states_rules(people: House, run: Callable[..., Washed]) -> None:
     """Every postcode of a state is the same evidence, however the spreadsheet spoilt it."""
     rows = "phone,zip\n" + "".join(
-        f"{TX}100,{z}\n" for z in ("10001", "10001-1234", "10199", "75201", "75201-0001", "")
+        f"{TX}100,{z}\n" for z in ("06101", "06101-1234", "06199", "75201", "75201-0001", "")
     )
     washed = run(rows, at=NOON)
     assert [row["verdict"] for row in washed] == ["deny", "deny", "deny", "allow", "allow", "allow"]
-    assert washed[0]["rules"] == washed[1]["rules"] == washed[2]["rules"] == "coverage.us-ny"
+    assert washed[0]["rules"] == washed[1]["rules"] == washed[2]["rules"] == "us.ct.consent"
 
 
 @pytest.mark.parametrize("bad", sorted(BAD.iterdir()), ids=lambda path: path.name)
