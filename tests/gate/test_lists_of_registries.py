@@ -383,3 +383,30 @@ def test_a_set_of_hashes_is_a_set_of_keys(tmp_path: Path) -> None:
     held = build(tmp_path / "a.set", [keys])
     asked = np.array([447700900001, 447700900002, 447700900003], np.uint64)
     assert hashing.numbers_in(held, asked).tolist() == [True, True, False]
+
+
+def two_states(folder: Path, now: int, age: int, **more: Any) -> list[int]:
+    """What a list of AA and one of BB, got so many days before, say together of number 12015550100."""
+    for state in ("AA", "BB"):
+        terms = snapshots.Terms(f"xx.state.{state}", now, obtained_at=now - age * DAY, **more)
+        snapshots.load_made(folder, terms, "test", iter([np.array([12125550100], np.uint64)]))
+        more = {}
+    both = [
+        Selector(frozenset({Place("XX-AA", "Etc/UTC"), Place("XX-BB", "Etc/UTC")}), Channel.VOICE, Purpose.MARKETING)
+    ]
+    asking = Asking(Registries.open(folder), DEMANDS, None, None, now)
+    whom = Whom(np.array([12015550100], np.uint64))
+    listed: list[int] = asking.ask("xx.state", whom, np.zeros(1, np.int32), both).answer.listed.tolist()
+    return listed
+
+
+@pytest.mark.parametrize("hour", [9, 17])
+def test_several_lists_are_aged_by_the_clocks_furthest_apart(tmp_path: Path, hour: int) -> None:
+    now = NOW + (hour - 17) * HOUR
+    assert two_states(tmp_path / "30", now, 30) == [0]
+    assert two_states(tmp_path / "31", now, 31) == [-1], "somewhere it is 32 days"
+
+
+def test_one_list_that_does_not_cover_the_number_leaves_it_not_known(tmp_path: Path) -> None:
+    assert two_states(tmp_path / "both", NOW, 1) == [0]
+    assert two_states(tmp_path / "one", NOW, 1, covers=("1212",)) == [-1]
