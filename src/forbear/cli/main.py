@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from functools import cache
 from typing import Annotated, Final
 
 import typer
@@ -68,8 +69,9 @@ def options(
     """What holds for every command."""
 
 
+@cache
 def mount() -> typer.Typer:
-    """The whole command line."""
+    """The whole command line, put together once."""
     for name in _COMMANDS:
         importlib.import_module(f"forbear.cli.{name}").register(app)
     return app
