@@ -144,6 +144,23 @@ def test_rules_of_ones_own_can_be_drawn(forbear: Command, tmp_path: Path) -> Non
     assert "▒" in said.out
 
 
+def test_an_operators_own_text_is_drawn_shown_and_named(
+    forbear: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Jane Roe" not in forbear(*FLORIDA).out
+    (tmp_path / "overrides.toml").write_text(
+        '[[override]]\nrule = "us.fl.calling_hours"\nby = "Jane Roe"\non = 2026-11-20\nreason = "we keep to nine"\n'
+        'value = { hours = { every_day = ["09:00-19:30"] } }\n'
+    )
+    monkeypatch.setenv("FORBEAR_RULES", str(tmp_path))
+    said = forbear(*FLORIDA).out
+    assert "  09:00-19:30  " in said
+    assert "Jane Roe" in said
+    assert "@shipped" not in said
+    assert "Jane Roe" in forbear("rulebook", "show", "us.fl.calling_hours").out
+    assert "@shipped" not in forbear("rulebook", "list").out
+
+
 def test_a_rule_is_shown_in_plain_words_with_every_part(forbear: Command) -> None:
     said = forbear("rulebook", "show", "us.pa.calling_hours").out
     for part in (

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -179,6 +180,16 @@ def test_who_asks_too_often_waits(served: Served) -> None:
 
 def test_a_form_that_is_too_long_is_not_judged(served: Served) -> None:
     assert served.http.post("/rulebook/week", data=FLORIDA | {"sector": "x" * 10_000}).status_code == 413
+
+
+def test_rules_that_do_not_load_are_told_on_every_page(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served.http.get("/rulebook").status_code == 200
+    monkeypatch.setattr(rulebook_pages.rulebooks, "folder", lambda: Path("nowhere"))
+    for path in ("/rulebook", "/rulebook/rules/us.fl.calling_hours", "/rulebook/week"):
+        said = served.http.get(path)
+        assert said.status_code == 503
+        assert "The rules do not load." in said.text
+        assert "no such directory" in said.text
 
 
 def test_the_first_page_leads_to_the_rulebook(served: Served) -> None:

@@ -86,6 +86,7 @@ def _print(drawn: Drawn) -> None:
     from forbear.core.instants import rfc3339
     from forbear.kernel.week import local
     from forbear.rulebook import plain
+    from forbear.rulebook.told import of_override
     from forbear.web.drawn import (
         SUPPORTS,
         closes,
@@ -148,6 +149,8 @@ def _print(drawn: Drawn) -> None:
             if plain.state(value, today) == "in force":
                 for line in plain.text(rule, value, drawn.book):
                     typer.echo(f"      {line}")
+        if rule.override:
+            typer.echo(f"      {paint('part', 'the operator ' + of_override(rule.override))}")
         doubt = plain.doubt(rule)
         if doubt:
             typer.echo(f"      {paint('part', doubt)}. {rule.note}".rstrip())

@@ -386,14 +386,22 @@ class ReceiptOut(Schema):
     seq: int
 
 
-@api.post("/opt-outs", response={201: ReceiptOut}, tags=["opt-outs"])
+class OptOutReceiptOut(ReceiptOut):
+    """It is carried out already; `honour_by` is the day by which the law would have had it."""
+
+    honour_by: str | None = None
+    honour_rule: str | None = None
+
+
+@api.post("/opt-outs", response={201: OptOutReceiptOut}, tags=["opt-outs"])
 def opt_out(request: HttpRequest, payload: OptOutIn) -> Status[dict[str, Any]]:
     """Record that somebody said stop. From the answer on, no permit that it covers is issued or redeemed."""
     asks = caller(request, Permission.OPT_OUT_RECORD)
     said = gate_opt_out.OptOut(**payload.model_dump(exclude={"at"}), at=_at(payload.at, "at"))
     with borrowed() as connection, _one():
         found = gate_opt_out.opt_out(connection, asks.account, [said], key=asks.key)
-    return Status(201, {"events": found.events, "at": rfc3339(found.at), "seq": found.seq})
+    receipt = {"events": found.events, "at": rfc3339(found.at), "seq": found.seq}
+    return Status(201, {**receipt, "honour_by": found.honour_by, "honour_rule": found.honour_rule})
 
 
 class SuppressionIn(Words):

@@ -213,6 +213,7 @@ def as_data(drawn: Drawn) -> dict[str, Any]:
                 "title": drawn.rule(rule_id).title,
                 "confidence": drawn.rule(rule_id).confidence,
                 "note": drawn.rule(rule_id).note or None,
+                "override": override.mention if (override := drawn.rule(rule_id).override) else None,
                 "minutes_closed": closes(drawn, rule_id)[0],
                 "minutes_closed_alone": closes(drawn, rule_id)[1],
             }

@@ -386,7 +386,10 @@ def _shown(found: drawn.Drawn) -> dict[str, Any]:
             for line in _lines(plain.text(one, value, found.book))
         ]
         doubt = plain.doubt(one)
-        rules.append({"rule": one, "whole": _hours(whole), "alone": _hours(alone), "says": says, "doubt": doubt})
+        rules.append(
+            {"rule": one, "whole": _hours(whole), "alone": _hours(alone), "says": says, "doubt": doubt}
+            | {"override": of_override(one.override) if one.override else None}
+        )
     days = [
         _Row(
             drawn.day_name(day.day),
