@@ -99,6 +99,8 @@ def test_an_opt_out_stops_the_next_decision(served: Served) -> None:
     receipt = served.http.post("/v1/opt-outs", json=stop)
     assert receipt.status_code == 201
     assert receipt.json()["seq"] > 0
+    assert receipt.json()["honour_rule"] == "us.tcpa.dnc_request_deadline"
+    assert receipt.json()["honour_by"] > receipt.json()["at"][:10]  # days later, though it is in force at once
     (answer,) = served.decide(INFORMATIONAL).json()["answers"]
     assert (answer["verdict"], answer["cure"]) == ("deny", "none")
     assert "house.opt_out_all" in answer["rules"]

@@ -47,4 +47,6 @@ def opt_out(
     if json:
         say.as_json(found)
     else:
-        typer.echo(f"recorded at {rfc3339(found.at)}, change {found.seq}")
+        typer.echo(f"recorded and in force at {rfc3339(found.at)}, change {found.seq}")
+        if found.honour_by is not None:
+            typer.echo(f"the law would have had it by {found.honour_by} ({found.honour_rule})")

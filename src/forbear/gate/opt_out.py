@@ -14,14 +14,17 @@ import numpy as np
 
 from forbear.accounts.connect import Connection
 from forbear.accounts.reads import account as account_of
+from forbear.core import where
 from forbear.core.errors import BadInput
-from forbear.core.instants import DAY
-from forbear.core.keys import AddressKey
+from forbear.core.instants import DAY, date_of
+from forbear.core.keys import KIND_SHIFT, AddressKey
+from forbear.core.places import PlaceSet
 from forbear.core.words import Channel, OptOutScope
 from forbear.gate.claims import address_key, word_hash
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
 from forbear.gate.opened import Gate, opened
+from forbear.kernel.deadlines import Due, opt_out_due
 from forbear.ledger import addresses, columns, writes
 from forbear.ledger.kinds import Kind, KnownBy, Scope
 
@@ -46,6 +49,8 @@ class Recorded(msgspec.Struct, kw_only=True):
     events: list[UUID]  # one for each seller it binds
     at: int
     seq: int
+    honour_by: str | None = None  # the local day by which the law wants it carried out; it is carried out already
+    honour_rule: str | None = None
 
 
 def opt_out(
@@ -79,10 +84,14 @@ def opt_out(
         now = writes.now(conn)
         change = columns.uuid_at(columns.new_ids(now, 1), 0)
         events: list[UUID] = []
+        dues: list[Due] = []
         for place, (one, address, sellers) in enumerate(wanted):
             at = now if one.at is None else one.at
             if at > now + DAY:
                 raise BadInput("lies in the future", key=f"[{place}].at")
+            due = opt_out_due(gate.engine.rulebook, _places(one, address), one.channel, min(at, now))
+            statutory = {} if due is None else {"honour_by": str(date_of(due.day)), "honour_rule": due.rule}
+            dues.extend([] if due is None else [due])
             for seller in sellers:
                 event = writes.append_event(
                     *(conn, now, Kind.OPT_OUT_SAID, known_by),
@@ -90,7 +99,7 @@ def opt_out(
                     seller=seller,
                     address=address,
                     happened_at=min(at, now),
-                    payload={"channel": one.channel.value, "covers": one.covers.value},
+                    payload={"channel": one.channel.value, "covers": one.covers.value, **statutory},
                     personal={"address": one.address, "text": one.text, "campaign": one.campaign},
                 )
                 stop = writes.Stop(
@@ -106,7 +115,19 @@ def opt_out(
                 writes.place_suppressions(conn, ids, addresses.of_keys([address]), stop, min(at, now), change)
                 events.append(event)
         seq = writes.number_change(conn, change)
-    return Recorded(events=events, at=now, seq=seq)
+    first = min(dues, key=lambda due: due.day, default=None)
+    return Recorded(
+        events=events,
+        at=now,
+        seq=seq,
+        honour_by=None if first is None else str(date_of(first.day)),
+        honour_rule=None if first is None else first.rule,
+    )
+
+
+def _places(one: OptOut, address: AddressKey) -> PlaceSet:
+    """Where the person may be, by the address alone."""
+    return where.resolve(numbers=() if one.channel is Channel.EMAIL else (address.column & (1 << KIND_SHIFT) - 1,))
 
 
 def _channels(one: OptOut) -> int:
