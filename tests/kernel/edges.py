@@ -58,7 +58,7 @@ _NUMBERS = {
     "CA": ["+14165550123"],
 }
 _ELSEWHERE = ["BR", "JP", "NL", "NZ"]
-_FROM = ["+12025550100", "+33162000000", "Acme", "61412345678", "news@acme.example", "+61298765432"]
+_FROM = ["+12025550100", "+33162000000", "Acme", "ACMEMAISON12", "61412345678", "news@acme.example", "+61298765432"]
 _COUNTIES = ["Erie", "Erie County", "Orleans parish", "Kings"]
 _DAYS_OF_NOTE = [
     date(2026, 3, 8),

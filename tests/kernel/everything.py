@@ -250,7 +250,7 @@ _RULES = (
     rule_file(
         "au.caller",
         "requires",
-        'any_of = [{ caller_kind = ["alphanumeric"], not = true }]',
+        'any_of = [{ caller_kind = ["long_name"] }, { caller_kind = ["alphanumeric"], not = true }]',
         on_fail="FORBIDDEN",
         top='applies = { sender_country = ["AU", "US"] }',
     ),

@@ -289,6 +289,21 @@ def test_a_caller_is_of_a_range_or_of_a_kind(seen: str, want: Code) -> None:
 
 
 @pytest.mark.parametrize(
+    ("seen", "want"),
+    [
+        ("ACMEMAISON1", Code.SATISFIED),
+        ("ACMEMAISON12", Code.FORBIDDEN),
+        ("+33162000000", Code.SATISFIED),
+        ("news@acme.example", Code.SATISFIED),
+        ("", Code.UNKNOWN),
+    ],
+)
+def test_a_name_of_over_eleven_characters_is_a_long_one(seen: str, want: Code) -> None:
+    condition = 'any_of = [{ caller_kind = ["long_name"], not = true }]'
+    assert word(written("requires", condition, "FORBIDDEN"), contact__from=seen) is want
+
+
+@pytest.mark.parametrize(
     ("said", "want"),
     [
         ([{"at": "2026-11-24T16:55:00Z"}], Code.SATISFIED),

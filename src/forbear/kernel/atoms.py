@@ -521,16 +521,21 @@ def _caller(condition: CallerCondition, column: Column) -> Answer:
     return _plain(by_row == YES), _plain(by_row == NO)
 
 
-def caller_kind(caller: str) -> str:
+LONGEST_NAME = 11  # characters that a network carries of an alphanumeric sender
+
+
+def caller_kinds(caller: str) -> tuple[str, ...]:
     if "@" in caller:
-        return "email"
-    return "number" if caller.lstrip("+").isdigit() else "alphanumeric"
+        return ("email",)
+    if caller.lstrip("+").isdigit():
+        return ("number",)
+    return ("alphanumeric", "long_name") if len(caller) > LONGEST_NAME else ("alphanumeric",)
 
 
 def _caller_is(condition: CallerCondition, caller: str | None) -> int:
     if caller is None:
         return NOT_KNOWN
-    right = caller_kind(caller) in condition.kinds or caller.startswith(condition.prefixes)
+    right = not set(condition.kinds).isdisjoint(caller_kinds(caller)) or caller.startswith(condition.prefixes)
     return YES if right is not condition.negate else NO
 
 

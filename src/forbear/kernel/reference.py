@@ -477,7 +477,8 @@ def caller_fits(condition: CallerCondition, contact: Situation) -> Sure:
     if seen is None:
         return None
     kind = "email" if "@" in seen else "number" if seen.removeprefix("+").isdigit() else "alphanumeric"
-    fits = kind in condition.kinds or any(seen.startswith(prefix) for prefix in condition.prefixes)
+    too_long = kind == "alphanumeric" and len(seen) > 11 and "long_name" in condition.kinds
+    fits = kind in condition.kinds or too_long or any(seen.startswith(prefix) for prefix in condition.prefixes)
     return fits is not condition.negate
 
 

@@ -55,6 +55,7 @@ FLAGS = (
     "suppressed",
     "address_understood",
 )
+CALLER_KINDS = ("number", "alphanumeric", "long_name", "email")
 _LEVELS = {
     "any": mask(ConsentLevel),
     "any_express": mask((ConsentLevel.EXPRESS, ConsentLevel.EXPRESS_ORAL, ConsentLevel.EXPRESS_WRITTEN)),
@@ -105,8 +106,8 @@ def _condition(table: Table) -> Condition:
     elif table.has("caller_prefix") or table.has("caller_kind"):
         kinds = table.texts("caller_kind")
         for kind in kinds:
-            if kind not in ("number", "alphanumeric", "email"):
-                table.fail(f"`{kind}` is none of number, alphanumeric, email", "caller_kind")
+            if kind not in CALLER_KINDS:
+                table.fail(f"`{kind}` is none of {', '.join(CALLER_KINDS)}", "caller_kind")
         condition = CallerCondition(table.texts("caller_prefix"), kinds, table.truth("not"))
     elif table.has("no_opt_out"):
         joined = table.any("joined") or []

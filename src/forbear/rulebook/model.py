@@ -63,7 +63,7 @@ class CallerCondition:
     """What the person sees as sender: a number that begins with one of `prefixes`, or of one of `kinds`."""
 
     prefixes: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()  # number, alphanumeric, email
+    kinds: tuple[str, ...] = ()  # number, alphanumeric, long_name (alphanumeric, over eleven characters), email
     negate: bool = False
 
 

@@ -366,6 +366,8 @@ def _consent(one: ConsentCondition) -> str:
         extra.append("for a stated period")
     if one.given_from is not None:
         extra.append(f"given on {date_of(one.given_from)} or later")
+    if one.unused_months is not None:
+        extra.append(f"lapsing {_many(one.unused_months, 'month')} after it was last used here")
     if one.after_refusal:
         extra.append("given after the last refusal")
     if one.after_listing:
@@ -405,6 +407,8 @@ def _caller(one: CallerCondition) -> str:
         what.append(f"begins with {_list(one.prefixes, 'or')}")
     if one.kinds:
         names = {"number": "a number", "alphanumeric": "a name", "email": "an e-mail address"}
+        names["long_name"] = "a name of more than eleven characters"
+        names["long_name"] = "a name of over eleven characters"
         what.append(f"is {_list((names[k] for k in one.kinds), 'or')}")
     said = " and ".join(what)
     if one.negate:
@@ -416,7 +420,7 @@ def _listed(one: ListedCondition) -> str:
     said = f"the address is not on the registry {one.registry}"
     if one.binds_after_days is not None:
         said += f" (a listing binds after {_many(one.binds_after_days, 'day')})"
-    return said
+    return said + (", where it was asked" if one.if_asked else "")
 
 
 def _fresh(one: FreshCondition) -> str:
@@ -430,7 +434,8 @@ def _fresh(one: FreshCondition) -> str:
         said.append(f"the list itself is at most {_many(one.edition_days, 'day')} old")
     if one.edition_months is not None:
         said.append(f"the list itself is at most {_many(one.edition_months, 'month')} old")
-    return " and ".join(said) or f"the registry {one.registry} was asked"
+    words = " and ".join(said) or f"the registry {one.registry} was asked"
+    return words + (", where it was asked" if one.if_asked else "")
 
 
 def _opt_out(one: OptOutCondition) -> str:
@@ -454,6 +459,8 @@ def _cap(one: CapCondition) -> str:
         said += f", counting {_list((_EVENTS[e] for e in one.only), 'or')} only"
     if one.purposes:
         said += f", counting {_purposes(one.purposes)} only"
+    if one.reached:
+        said += ", leaving out calls to a line that was busy or out of service"
     if one.reached:
         said += ", not counting lines that were busy or out of service"
     return said + (f", about the same {one.same}" if one.same else "")
