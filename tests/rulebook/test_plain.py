@@ -1,11 +1,32 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import get_args
+
 import pytest
 
 from forbear.core.instants import parse_day
+from forbear.core.words import ConsentLevel, OptOutScope, RelationshipKind
 from forbear.rulebook import plain
-from forbear.rulebook.load import load, shipped
-from forbear.rulebook.model import Rule, Rulebook
+from forbear.rulebook.conditions import CALLER_KINDS
+from forbear.rulebook.load import OBLIGATIONS, load, shipped
+from forbear.rulebook.load import TOPICS as KNOWN_TOPICS
+from forbear.rulebook.model import (
+    AbandonmentCondition,
+    CallerCondition,
+    CapCondition,
+    Condition,
+    ConfirmationCondition,
+    ConsentCondition,
+    FlagCondition,
+    FreshCondition,
+    ListedCondition,
+    OptOutCondition,
+    RelationshipCondition,
+    Rule,
+    Rulebook,
+    SelectorCondition,
+)
 from forbear.rulebook.topics import TOPICS, topics_of
 
 HEAD = """
@@ -131,6 +152,45 @@ def test_every_shipped_rule_can_be_said_in_full() -> None:
             lines = plain.text(found, value, book)
             assert lines, found.id
             assert not any("  " in line or "None" in line or line.endswith("..") for line in lines), lines
+
+
+def test_every_part_of_a_condition_is_in_its_words() -> None:
+    wholes: list[Condition] = [
+        ConsentCondition(ConsentLevel.EXPRESS.bit),
+        RelationshipCondition(RelationshipKind.PURCHASE.bit),
+        FlagCondition("promotional"),
+        CallerCondition(("+331",)),
+        ListedCondition("xx.list"),
+        FreshCondition("xx.list", days=30, editions=("01-01",)),
+        OptOutCondition(OptOutScope.ALL.bit),
+        CapCondition(3, hours=24),
+        AbandonmentCondition(3, 30),
+        ConfirmationCondition(5, 1),
+        SelectorCondition(recipient=1),
+    ]
+    assert {type(one) for one in wholes} == set(get_args(Condition))
+    other = {"kinds": ("number",), "joined": (3,), "only": ("answered",), "prefixes": ("+49",), "sector": ("pensions",)}
+    other |= {"editions": ("07-01",), "same": "debt", "after_listing": "xx.list", "flag": "suppressed"}
+    for whole in wholes:
+        for part in fields(whole):
+            now = getattr(whole, part.name)
+            if part.name == "registry" or (isinstance(whole, CapCondition) and part.name == "days"):
+                continue  # the sentence before names the registry; a cap has hours or days
+            if isinstance(now, bool):
+                changed: object = not now
+            elif part.name in other and not (part.name == "kinds" and isinstance(now, int)):
+                changed = other[part.name]
+            else:
+                changed = 2 if now != 2 else 4
+            said = plain.alternatives(((replace(whole, **{part.name: changed}),),))
+            assert said != plain.alternatives(((whole,),)), f"{type(whole).__name__}.{part.name}"
+
+
+def test_every_kind_of_sender_and_duty_has_words() -> None:
+    for kind in CALLER_KINDS:
+        assert plain.alternatives(((CallerCondition(kinds=(kind,)),),))
+    assert set(OBLIGATIONS) == set(plain.OBLIGATIONS)
+    assert set(TOPICS) == set(KNOWN_TOPICS)
 
 
 def test_every_rule_but_the_houses_own_has_a_topic() -> None:
