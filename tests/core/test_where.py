@@ -70,6 +70,13 @@ def test_no_evidence_is_everywhere() -> None:
     assert where.resolve(timezone="No/Such", postcode="79901") == where.everywhere()
 
 
+@pytest.mark.parametrize(
+    ("npa", "state"), [("203", "CT"), ("310", "CA"), ("713", "TX"), ("718", "NY"), ("212", "NY"), ("832", "TX")]
+)
+def test_an_area_code_leaves_its_state_although_only_its_exchanges_are_named(npa: str, state: str) -> None:
+    assert regions(where.resolve(numbers=[int(f"1{npa}5550123")])) == {f"US-{state}"}
+
+
 @pytest.mark.parametrize("npa", LAW_SPLIT)
 def test_a_split_area_code_keeps_both_clocks_of_its_state(npa: str) -> None:
     places = where.resolve(country="US", numbers=[int(f"1{npa}5550123")])

@@ -177,8 +177,11 @@ def area_codes(clock: dict[str, str], record: dict[str, list[str]]) -> list[tupl
         sample = phonenumbers.parse(f"+1{npa}2345678")
         country = phonenumbers.region_code_for_number(sample)
         described = GEOCODE_DATA.get("1" + npa, {}).get("en", "")
-        state = described.rsplit(", ", 1)[-1]
-        state = state if "US-" + state in states else of_name.get(state, "")
+        # 203, 310, 713 and 718 have no name of their own, only their exchanges have
+        leads = [lead for lead in GEOCODE_DATA if lead.startswith("1" + npa)] if not described else ["1" + npa]
+        ends = {GEOCODE_DATA.get(lead, {}).get("en", "").rsplit(", ", 1)[-1] for lead in leads}
+        found = {end if "US-" + end in states else of_name.get(end, "") for end in ends}
+        state = found.pop() if len(found) == 1 else ""
         if npa in corrected:
             row = corrected[npa]
             rows.append((npa, "US-" + row["state"], row["zones"], "corrected: " + row["note"]))
