@@ -279,14 +279,14 @@ def clock(minute: int) -> str:
 
 
 def since(value: Value) -> str:
-    """`from 2021-07-01`, `2016-06-01 to 2026-08-10`, `every day`."""
+    """`from 2021-07-01`, `2016-06-01 to 2026-08-10`, `at all times`."""
     if value.undated:
         return "from a day nobody knows yet (so it counts already)"
     start = None if value.from_day == ALWAYS else date_of(value.from_day).isoformat()
     end = None if value.to_day == NEVER else date_of(value.to_day).isoformat()
     if start and end:
         return f"{start} to {end}"
-    return f"from {start}" if start else f"until {end}" if end else "every day"
+    return f"from {start}" if start else f"until {end}" if end else "at all times"
 
 
 def state(value: Value, today: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from django.shortcuts import render
 
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, HOUR, MINUTE, at_of, date_of
+from forbear.core.jurisdictions import name_of
 from forbear.core.words import Channel, Purpose
 from forbear.registries import snapshots
 from forbear.rulebook.load import shipped
@@ -51,11 +53,19 @@ def home(request: HttpRequest) -> HttpResponse:
         "store": store,
         "book": book,
         "rules": len(book.rules) if book else 0,
-        "places": places,
+        "places": _named(places),
         "registries": _registries(),
         "base": f"{request.scheme}://{request.get_host()}",
     }
     return render(request, "forbear/home.html", known)
+
+
+def _named(places: Iterable[str]) -> list[str]:
+    """Countries by name; one whose law was read region by region says of how many."""
+    regions: dict[str, int] = {}
+    for place in places:
+        regions[place[:2]] = regions.get(place[:2], 0) + ("-" in place)
+    return sorted(f"{name_of(code)} ({count} regions)" if count else name_of(code) for code, count in regions.items())
 
 
 def alive(request: HttpRequest) -> HttpResponse:
