@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -169,7 +169,13 @@ def test_every_part_of_a_condition_is_in_its_words() -> None:
         SelectorCondition(recipient=1),
     ]
     assert {type(one) for one in wholes} == set(get_args(Condition))
-    other = {"kinds": ("number",), "joined": (3,), "only": ("answered",), "prefixes": ("+49",), "sector": ("pensions",)}
+    other: dict[str, object] = {
+        "kinds": ("number",),
+        "joined": (3,),
+        "only": ("answered",),
+        "prefixes": ("+49",),
+        "sector": ("pensions",),
+    }
     other |= {"editions": ("07-01",), "same": "debt", "after_listing": "xx.list", "flag": "suppressed"}
     for whole in wholes:
         for part in fields(whole):
@@ -177,7 +183,7 @@ def test_every_part_of_a_condition_is_in_its_words() -> None:
             if part.name == "registry" or (isinstance(whole, CapCondition) and part.name == "days"):
                 continue  # the sentence before names the registry; a cap has hours or days
             if isinstance(now, bool):
-                changed: object = not now
+                changed: Any = not now
             elif part.name in other and not (part.name == "kinds" and isinstance(now, int)):
                 changed = other[part.name]
             else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from forbear.gate import rulebooks
 from forbear.rulebook.load import shipped
 from forbear.web import rulebook_pages
 from forbear.web.limits import Buckets
@@ -184,7 +185,7 @@ def test_a_form_that_is_too_long_is_not_judged(served: Served) -> None:
 
 def test_rules_that_do_not_load_are_told_on_every_page(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     assert served.http.get("/rulebook").status_code == 200
-    monkeypatch.setattr(rulebook_pages.rulebooks, "folder", lambda: Path("nowhere"))
+    monkeypatch.setattr(rulebooks, "folder", lambda: Path("nowhere"))
     for path in ("/rulebook", "/rulebook/rules/us.fl.calling_hours", "/rulebook/week"):
         said = served.http.get(path)
         assert said.status_code == 503
