@@ -82,6 +82,8 @@ def own(
     json: AsJson = False,
 ) -> None:
     """Your own rules and overrides over the shipped ones, as they are read; and whether your examples hold."""
+    from dataclasses import replace
+
     from forbear.cli.say import as_json
     from forbear.core.errors import BadInput
     from forbear.gate import rulebooks
@@ -95,7 +97,7 @@ def own(
     book = rulebooks.installed(place)
     mine = [rule for rule in book.rules if rule.file.startswith(reading.FOLDER)]
     overrides = [rule.override for rule in book.rules if rule.override is not None]
-    faults = [fault for fault in lint(book) if (fault.file or "").startswith(reading.FOLDER)]
+    faults = lint(replace(book, rules=tuple(mine)))
     for fault in faults:
         fault.file = str(place / (fault.file or "").removeprefix(reading.FOLDER))
     if json:
