@@ -18,6 +18,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ROUNDS ?= 20
 EVERY  ?= 20
+CONTACTS ?= 1000000
 
 .PHONY: help setup run test check bench crash faults mutants docs lock clean
 
@@ -50,6 +51,9 @@ crash: $(VENV)/.dev ## Kill server and database under load and look for losses (
 
 faults: $(VENV)/.dev ## Plant small faults in the rules and count what the worked examples catch (RULES=us.fl: some)
 	@$(BIN)/python -m tools.plant_faults $(RULES) $(if $(CASES),--cases $(CASES)) --survivors build/survivors.txt
+
+twins: $(VENV)/.dev ## Compare the kernel with its twin on CONTACTS=1000000 drawn contacts, rule by rule
+	@$(BIN)/python -m tools.compare_twins --contacts $(CONTACTS)
 
 mutants: $(VENV)/.dev ## Plant faults in the kernel's code and list what no test notices (EVERY=20: a sample; all of them take hours)
 	@$(BIN)/python -m tools.mutate_kernel --every $(EVERY)

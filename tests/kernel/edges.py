@@ -82,6 +82,9 @@ class Edges:
     def __init__(self, rulebook: Rulebook, seed: int) -> None:
         self.rng = random.Random(seed)
         self.rulebook = rulebook
+        self._rule = rulebook.rules[0]
+        self._counted: Sequence[Rule] = ()
+        self._all_months: list[int] = []
         self.rules = rulebook.rules  # those a case is made for; its facts lie on the edges of all
         self.days: list[date] = list(_DAYS_OF_NOTE)
         for rule in rulebook.rules:
@@ -129,11 +132,14 @@ class Edges:
 
     # a case
 
-    def facts(self, number: int = 0) -> dict[str, Any]:
-        rule = self.pick(self.rules)
+    def facts(self, number: int = 0, like: dict[str, Any] | None = None) -> dict[str, Any]:
+        """`like`: facts drawn before, whose person, sender, message and month this contact shares."""
+        if like is None:
+            self._rule = self.pick(self.rules)
+        rule = self._rule
         about = {type(condition) for condition in conditions_of(rule)}
-        recipient = self.recipient(rule)
-        contact = self.contact(rule, recipient)
+        recipient = like["recipient"] if like else self.recipient(rule)
+        contact = like["contact"] if like else self.contact(rule, recipient)
         facts: dict[str, Any] = {"id": str(number), "contact": contact, "recipient": recipient}
         sender: dict[str, Any] = {
             "kind": self.some(SenderKind, rule.applies.sender) if self.chance(0.9) else None,
@@ -142,23 +148,27 @@ class Edges:
         }
         if self.chance(0.2):
             sender["ftc"] = self.chance(0.5)
-        facts["sender"] = sender
+        facts["sender"] = like["sender"] if like else sender
         policy = dict(rule.applies.policy) if self.chance(0.8) else {}
         if self.chance(0.2):
             policy["close_substitute_holidays"] = self.chance(0.5)
         if self.chance(0.1):
             policy["unknown_location"] = "mainland_states"
-        facts["policy"] = policy
+        facts["policy"] = like["policy"] if like else policy
         places = read({**facts, "now": "2026-11-24T12:00:00Z"}).places
         regions = sorted({place.region for place in places})
-        if (rule.applies.alert and self.chance(0.9)) or self.chance(0.05):
+        if like:
+            facts.update({"alerts": like["alerts"]} if "alerts" in like else {})
+        elif (rule.applies.alert and self.chance(0.9)) or self.chance(0.05):
             region = self.pick(regions)
             facts["alerts"] = [self.pick([region, region[:2], f"{region}:{self.pick(_COUNTIES)}"])]
             recipient["county"] = self.pick([None, *_COUNTIES])
-        if rule.applies.counties and self.chance(0.8):
+        if rule.applies.counties and not like and self.chance(0.8):
             recipient["county"] = self.pick([*rule.applies.counties, *_COUNTIES])
         zones = sorted({place.zone for place in places})
         now = self.now(rule, self.pick(zones))
+        if like:  # the same weekday and hour within two weeks, or the very moment drawn
+            now = like["now"] + timedelta(minutes=self.pick([0, 0, 1, -1, 60, 1440, 7 * 1440, -1440, 600]))
         facts["now"] = now
         today = self.pick([now.astimezone(ZoneInfo(zone)).date() for zone in (zones[0], zones[-1], self.pick(zones))])
         if self.chance(0.9):
@@ -334,9 +344,15 @@ class Edges:
             found["withdrawn"] = self.near(now)
         return found
 
+    def _months(self) -> list[int]:
+        if self._counted is not self.rules:
+            self._counted = self.rules
+            self._all_months = [month for rule in self.rules for month in months_of(rule)]
+        return self._all_months
+
     def months_ago(self, rule: Rule, today: date) -> date:
         """A day whose period of so many months ends today, or a day off; also where the month is too short for it."""
-        months = months_of(rule) or [month for other in self.rules for month in months_of(other)] or [6]
+        months = months_of(rule) or self._months() or [6]
         day = _back(today, self.pick(months))
         if self.chance(0.6 if (today + timedelta(days=1)).day == 1 else 0.2):
             return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
@@ -461,7 +477,17 @@ class Edges:
         return found
 
 
+_CONDITIONS: dict[int, tuple[Rule, list[Condition]]] = {}  # by identity, which the entry keeps alive
+_MONTHS: dict[int, tuple[Rule, list[int]]] = {}
+
+
 def conditions_of(rule: Rule) -> list[Condition]:
+    if id(rule) not in _CONDITIONS:
+        _CONDITIONS[id(rule)] = rule, _conditions_of(rule)
+    return _CONDITIONS[id(rule)][1]
+
+
+def _conditions_of(rule: Rule) -> list[Condition]:
     found: list[Condition] = []
     for value in rule.values:
         found += [c for alternative in (*value.any_of, *value.unless) for c in alternative]
@@ -470,6 +496,12 @@ def conditions_of(rule: Rule) -> list[Condition]:
 
 
 def months_of(rule: Rule) -> list[int]:
+    if id(rule) not in _MONTHS:
+        _MONTHS[id(rule)] = rule, _months_of(rule)
+    return _MONTHS[id(rule)][1]
+
+
+def _months_of(rule: Rule) -> list[int]:
     found: list[int | None] = []
     for condition in conditions_of(rule):
         if isinstance(condition, ConsentCondition):

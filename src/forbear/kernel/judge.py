@@ -144,6 +144,7 @@ class Engine:
         self._profiles: dict[tuple[object, bool, int], Profile] = {}
         self._most = profiles
         self._compiling = Lock()
+        self._rules: dict[str, Rule] = {rule.id: rule for rule in rulebook.rules}
 
     @property
     def digest(self) -> str:
@@ -165,24 +166,32 @@ class Engine:
 
     def explain(self, facts: Facts, rows: Sequence[int]) -> list[list[RuleWord]]:
         """Every rule's own word on the chosen rows at their moment, silent ones included."""
+        rules = self.rulebook.rules
+        found: list[list[RuleWord]] = []
+        for said in self.codes(facts, rows):
+            spoken = dict.fromkeys((rule.id for rule in rules), Code.SILENT) | said
+            found.append([RuleWord(name, code, *self._title(name)) for name, code in spoken.items()])
+        return found
+
+    def codes(self, facts: Facts, rows: Sequence[int]) -> list[dict[str, Code]]:
+        """What each rule that is not silent says on the chosen rows at their moment, by its id."""
         some = take(facts, np.asarray(rows, np.int64))
         at = self._at(some, some.now)
-        found: list[list[RuleWord]] = []
-        for row in range(some.n):
-            number = int(at.combination[row])
+        known: dict[int, dict[str, Code]] = {}
+        for number in set(at.combination.tolist()):
             profile, plan, closed = at.slots[at.where[number]]
-            codes = dict.fromkeys(range(len(self.compiler.ids)), Code.SILENT)
+            worst: dict[int, Code] = {}
             for rule, code in plan_words(self.compiler, profile, plan, closed, at.true[number], at.false[number]):
-                codes[rule] = max(codes[rule], code)
-            rules = self.rulebook.rules
-            found.append(
-                [
-                    RuleWord(self.compiler.ids[rule], code, *_title(rules, rule))
-                    for rule, code in codes.items()
-                    if rule < len(rules) or code is not Code.SILENT
-                ]
-            )
-        return found
+                worst[rule] = max(code, worst.get(rule, Code.SILENT))
+            ids = self.compiler.ids
+            known[number] = {ids[rule]: code for rule, code in sorted(worst.items()) if code is not Code.SILENT}
+        return [dict(known[number]) for number in at.combination.tolist()]
+
+    def _title(self, name: str) -> tuple[str, bool]:
+        rule = self._rules.get(name)
+        if rule is None:
+            return "The law of the place was read for this channel and purpose", False
+        return rule.title, rule.shadow
 
     # one moment
 
@@ -358,12 +367,6 @@ class Engine:
                     going.append(index)
             row = np.array(going, np.int64)
         return found, blockers
-
-
-def _title(rules: Sequence[Rule], index: int) -> tuple[str, bool]:
-    if index < len(rules):
-        return rules[index].title, rules[index].shadow
-    return "The law of the place was read for this channel and purpose", False
 
 
 def _promotional(facts: Facts, selector: Rows) -> Truth | bool:

@@ -205,12 +205,15 @@ def places_of(selection: Selection, contact: Situation) -> PlaceSet:
     """Where the person may be, of the places the rule names."""
     if selection.places and contact.place_names.isdisjoint(selection.places):
         return frozenset()
-    return frozenset(
-        place
-        for place in contact.places
-        if (not selection.places or place.region in selection.places or place.country in selection.places)
-        and (not selection.alert or emergency_at(place, contact) is not False)
-    )
+    named = of_those(contact.places, selection.places) if selection.places else contact.places
+    if not selection.alert:
+        return named
+    return frozenset(place for place in named if emergency_at(place, contact) is not False)
+
+
+@lru_cache(maxsize=1 << 14)
+def of_those(places: PlaceSet, named: tuple[str, ...]) -> PlaceSet:
+    return frozenset(place for place in places if place.region in named or place.country in named)
 
 
 def emergency_at(place: Place, contact: Situation) -> Sure:
