@@ -16,6 +16,7 @@ from forbear.kernel.casefile import parse
 from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Answers, Engine
 from forbear.rulebook import own
+from forbear.rulebook.changes import compare
 from forbear.rulebook.model import Rulebook
 
 HOURS = """
@@ -100,6 +101,49 @@ seen = 2026-11-01
 [[value]]
 hours = { every_day = ["00:00-12:00", "13:00-24:00"] }
 """
+BAN = """
+id = "us.ban"
+title = "No calls about energy"
+applies = { places = ["US"], channel = ["voice"], sector = ["energy_supply"] }
+check = "forbidden"
+on_fail = "FORBIDDEN"
+confidence = "high"
+state = "shadow"
+[[cite]]
+title = "A bill"
+seen = 2026-11-01
+[[value]]
+"""
+TWO_TEXTS = (
+    HOURS.replace("us.hours", "us.mail_hours").replace('"voice"', '"email"')
+    + """
+to = 2026-12-31
+[[value]]
+from = 2027-01-01
+hours = { every_day = ["09:00-21:00"] }
+"""
+)
+EVES = (
+    HOURS.replace("us.hours", "us.eves").replace('"voice"', '"sms"')
+    + """
+closed_on = ["us.days", "us.more"]
+eves = ["10:00-19:00"]
+"""
+)
+TERMS = (
+    OWES.replace("us.owes", "us.terms").replace('"voice"', '"sms"')
+    + """
+terms = { works_days = 30, within_seconds = 30 }
+"""
+)
+CALENDAR = """
+id = "us.days"
+title = "Days"
+from = 2020-01-01
+through = 2027-12-31
+[[cite]]
+title = "A statute"
+"""
 PROMISE = """
 id = "house.opt_out"
 title = "Whoever said stop is left alone"
@@ -123,6 +167,12 @@ seen = 2026-11-01
 SHIPPED = {
     **{f"us/{name}.toml": text.encode() for name, text in (("hours", HOURS), ("consent", CONSENT), ("cap", CAP))},
     **{f"us/{name}.toml": text.encode() for name, text in (("list", LIST), ("owes", OWES), ("watched", WATCHED))},
+    "us/ban.toml": BAN.encode(),
+    "us/eves.toml": EVES.encode(),
+    "us/terms.toml": TERMS.encode(),
+    "calendars/us.days.toml": CALENDAR.encode(),
+    "calendars/us.more.toml": CALENDAR.replace("us.days", "us.more").encode(),
+    "us/mail_hours.toml": TWO_TEXTS.encode(),
     "house/opt_out.toml": PROMISE.encode(),
     "us/coverage.toml": READ.encode(),
 }
@@ -159,6 +209,15 @@ def judged(book: Rulebook, one: Case) -> Answers:
     plainly = reference.judge(one, book)
     assert (answers.of(0).verdict, answers.rules(0)) == (plainly.verdict, plainly.rules)
     return answers
+
+
+def eves(closed_on: str, windows: str) -> str:
+    short = f', eves = ["{windows}"]' if windows else ""
+    return f'value = {{ hours = {{ every_day = ["08:00-20:00"] }}, closed_on = [{closed_on}]{short} }}'
+
+
+def terms(said: str) -> str:
+    return f'value = {{ obligations = ["identify_caller"], terms = {{ {said} }} }}'
 
 
 WIDER = 'value = { hours = { every_day = ["08:00-21:00"] } }'
@@ -215,6 +274,12 @@ NARROWER = 'value = { hours = { every_day = ["09:00-12:00", "14:00-20:00"] } }'
             'value = { registry = "us.national", fresh_days = 31 }',
             'value = { registry = "us.state", fresh_days = 31 }',
         ),
+        ("us.eves", eves('"us.more", "us.days"', "11:00-19:00"), eves('"us.days"', "10:00-19:00")),
+        ("us.eves", eves('"us.days", "us.more"', "10:00-18:59"), eves('"us.days", "us.more"', "10:00-19:01")),
+        ("us.eves", eves('"us.days", "us.more"', "10:00-19:00"), eves('"us.days", "us.more"', "")),
+        ("us.terms", terms("works_days = 31, within_seconds = 30"), terms("works_days = 29, within_seconds = 30")),
+        ("us.terms", terms("works_days = 30, within_seconds = 29"), terms("works_days = 30, within_seconds = 31")),
+        ("us.terms", terms("works_days = 30, within_seconds = 30"), terms("within_seconds = 30")),
         (
             "us.owes",
             'value = { obligations = ["callback_number", "identify_caller"] }',
@@ -241,6 +306,27 @@ def test_enforcing_what_is_only_watched_is_stricter() -> None:
     assert not rule.shadow
     assert rule.override is not None
     assert not rule.override.loosens
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "loosens"),
+    [
+        ("09:00-20:00", "", False),
+        ("08:00-20:00", "", True),  # wider than the text from 2027 on
+        ("08:00-20:00", "to = 2026-12-31", False),
+        ("09:00-21:00", "from = 2027-01-01", False),
+        ("09:00-21:00", "from = 2026-12-31", True),  # a day too early
+        ("08:00-20:00", "to = 2027-01-01", True),  # a day too long
+        ("00:00-24:00", "to = 2019-12-31", False),  # before there was a text
+    ],
+)
+def test_an_own_text_is_held_against_every_text_it_stands_in_for(hours: str, days: str, loosens: bool) -> None:
+    text = override("us.mail_hours", f'value = {{ hours = {{ every_day = ["{hours}"] }} }}\n{days}')
+    if loosens:
+        with pytest.raises(BadInput, match="not stricter"):
+            read(text)
+    else:
+        assert read(text).rule("us.mail_hours").override is not None
 
 
 def test_a_rule_above_whose_texts_an_exception_stands_keeps_it_under_an_own_text() -> None:
@@ -361,6 +447,15 @@ def test_enforcing_a_watched_rule_decides_and_is_named() -> None:
     assert answers.overrides(0) == ("us.watched by the operator",)
 
 
+def test_enforcing_a_watched_ban_is_named_in_the_denials_it_makes() -> None:
+    energy = {"channel": "voice", "mode": "live", "purpose": "informational", "to": "+18135550123"}
+    call = case("2026-11-24T15:00:00Z", contact=energy | {"sector": "energy_supply"})
+    assert judged(read(), call).of(0).verdict is Verdict.ALLOW
+    answers = judged(read(override("us.ban", 'state = "enforced"')), call)
+    assert (answers.rules(0), answers.overrides(0)) == (("us.ban",), ("us.ban by the operator",))
+    assert judged(read(override("us.ban", "value = {}")), call).overrides(0) == ()  # as shipped, still in the shadow
+
+
 @pytest.mark.parametrize(
     ("now", "verdict"),
     [
@@ -404,3 +499,22 @@ def test_the_digest_is_of_everything_that_judges() -> None:
     assert read(override("us.hours", NARROWER)).digest != read(override("us.hours", WIDER, JANE)).digest
     book = read(override("us.hours", WIDER, JANE), lunch=LUNCH)
     assert own.read(book.files).digest == book.digest
+
+
+def test_a_file_read_before_is_read_again_where_its_base_became_another() -> None:
+    rule = LUNCH.replace('confidence = "high"', 'confidence = "high"\nbase = "a_call"')
+    bases = [read(lunch=rule, bases=f'[a_call]\nid = "{name}"\n').rule("own.lunch").base for name in ("one", "other")]
+    assert [base["id"] for base in bases] == ["one", "other"]
+
+
+def test_an_own_base_takes_no_shipped_ones_name() -> None:
+    files = SHIPPED | {"us/bases.toml": b"[a_call]\n"}
+    with pytest.raises(BadInput, match="there already") as caught:
+        own.read(own.merged(files, {"bases.toml": b"[mine]\n[a_call]\n"}))
+    assert (caught.value.file, caught.value.line) == ("own/bases.toml", 2)
+
+
+def test_nobody_is_told_of_twins_as_of_rules() -> None:
+    changes = compare(read(), read(override("us.hours", WIDER, JANE)))
+    assert (changes.added, changes.removed, list(changes.changed)) == ((), (), ["us.hours"])
+    assert ("override", None) in {(line.what, line.was) for line in changes.changed["us.hours"]}
