@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from forbear.core.codes import Code
 from forbear.core.errors import BadInput
-from forbear.rulebook.load import digest, load, shipped_files
+from forbear.rulebook.load import digest, load, shipped, shipped_files
 from forbear.rulebook.model import Rule
 
 HOURS = """\
@@ -358,3 +359,15 @@ def test_what_is_owed_is_not_lifted_but_exempted() -> None:
     with pytest.raises(BadInput, match="say in `exempt` who owes nothing") as caught:
         rule(owes + owed + 'unless = [{ flag = "gave_number" }]\n')
     assert caught.value.line == 10
+
+
+def test_examples_that_are_read_later_are_all_there_and_leave_the_rest_as_it_is() -> None:
+    moved = {f"elsewhere/{name}": content for name, content in shipped_files().items() if "calendars/" not in name}
+    moved |= {name: content for name, content in shipped_files().items() if "calendars/" in name}
+    moved = {name: content for name, content in moved.items() if not name.startswith("elsewhere/obligations/")}
+    at_once = load(moved)  # under other names nothing is known to be as shipped
+    assert len(at_once.rules) == len(shipped().rules)
+    for rule, whole in zip(shipped().rules, at_once.rules, strict=True):
+        assert isinstance(whole.examples, tuple)
+        assert rule.examples == whole.examples
+        assert replace(rule, file="", examples=()) == replace(whole, file="", examples=())

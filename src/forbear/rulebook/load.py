@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, overload
 
 from forbear.core.codes import Code
 from forbear.core.errors import BadInput
@@ -152,11 +152,54 @@ def digest(files: Mapping[str, bytes]) -> str:
     return "sha256:" + whole.hexdigest()
 
 
+class ReadLater(Sequence[Example]):
+    """The examples of a shipped file, read when somebody looks: most of the text, and nothing is judged by it."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self._name, self._content = name, content
+
+    @cached_property
+    def _read(self) -> tuple[Example, ...]:
+        document, lines = parse(self._name, self._content)
+        return tuple(_example(table) for table in Table(document, file=self._name, lines=lines).tables("example"))
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | Sequence[Example]:
+        return self._read[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._read == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _without_examples(content: bytes) -> bytes:
+    """The file with each `[[example]]`, or `example = [` to its `]`, blanked out; all else keeps its line."""
+    kept, inside = [], False
+    for line in content.splitlines(keepends=True):
+        if line.startswith((b"[", b"example = [")):
+            inside = line.startswith((b"[[example]]", b"example = ["))
+        kept.append(b"\n" if inside else line)
+        inside = inside and not line.startswith(b"]")
+    return b"".join(kept)
+
+
 @cache
 def shipped() -> Rulebook:
     """The rules that come with the package."""
-    files = shipped_files()
+    files = dict(_as_shipped())
     return replace(load(files), files=files)
+
+
+@cache
+def _as_shipped() -> Mapping[str, bytes]:
+    return shipped_files()
 
 
 def shipped_files() -> dict[str, bytes]:
@@ -192,7 +235,8 @@ def _bases(files: Mapping[str, bytes]) -> _Bases:
 # share nearly all of theirs.
 @lru_cache(maxsize=_FILES_KEPT)
 def _rule(name: str, content: bytes, bases: _Bases) -> Rule:
-    document, lines = parse(name, content)
+    as_shipped = _as_shipped().get(name) == content
+    document, lines = parse(name, _without_examples(content) if as_shipped else content)
     top = Table(document, file=name, lines=lines)
     rule_id = top.text("id")
     if not _ID.match(rule_id):
@@ -219,7 +263,7 @@ def _rule(name: str, content: bytes, bases: _Bases) -> Rule:
         top.fail("no `value`", todo="state the text in force, with `from` where the day is known")
     _no_overlap(name, lines, values)
     base = _base(top, bases)
-    examples = tuple(_example(table) for table in top.tables("example"))
+    examples = ReadLater(name, content) if as_shipped else tuple(_example(table) for table in top.tables("example"))
     top.done()
     return Rule(
         rule_id,

@@ -6,7 +6,7 @@ evaluated once (`forbear.kernel.atoms`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -283,7 +283,7 @@ class Rule:
     note: str = ""
     shadow: bool = False
     base: Mapping[str, Any] = field(default_factory=dict)
-    examples: tuple[Example, ...] = ()
+    examples: Sequence[Example] = ()
     override: Override | None = None  # an operator's text stands here
     twin_of: str = ""  # as shipped, behind the overridden rule of this id: it decides nothing
     twin_counted: bool = False  # and would have decided, were it not overridden
