@@ -517,4 +517,6 @@ def test_an_own_base_takes_no_shipped_ones_name() -> None:
 def test_nobody_is_told_of_twins_as_of_rules() -> None:
     changes = compare(read(), read(override("us.hours", WIDER, JANE)))
     assert (changes.added, changes.removed, list(changes.changed)) == ((), (), ["us.hours"])
+    back = compare(read(override("us.hours", WIDER, JANE)), read())
+    assert (back.added, back.removed, list(back.changed)) == ((), (), ["us.hours"])
     assert ("override", None) in {(line.what, line.was) for line in changes.changed["us.hours"]}

@@ -83,7 +83,7 @@ def demands_of(rulebook: Rulebook) -> Demands:
             for registry, fresh in asked.items():
                 found.setdefault(registry, []).append(
                     Demand(
-                        rule.id,
+                        rule.twin_of or rule.id,
                         rule.applies.places,
                         value.from_day,
                         value.to_day,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -63,6 +64,7 @@ def wire(
     )
 
 
+@lru_cache(maxsize=1 << 14)
 def place_of(places: PlaceSet) -> str:
     """`US-FL` where the region is known, `US` where only the country is, else nothing."""
     regions = {place.region for place in places}
