@@ -27,7 +27,7 @@ def coverage(
     json: AsJson = False,
 ) -> None:
     """Whose law was read, by topic: how far, by what source, how sure, when. What was not lets nobody through."""
-    from forbear.cli.rulebook import read_rules
+    from forbear.cli.rules import read_rules
     from forbear.cli.say import as_json
     from forbear.core.errors import BadInput
     from forbear.rulebook.coverage_page import page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forbear.cli import coverage, obligations, where
+from forbear.cli.rules import read_rules
 from forbear.cli.say import AsJson
 
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ def register(app: typer.Typer) -> None:
     rulebook.command("where")(where.where)
     rulebook.command("coverage")(coverage.coverage)
     obligations.register(rulebook)
-
-
-def read_rules(folder: Path | None) -> Rulebook:
-    """The rules of a folder; without one those installed: what is shipped, with the operator's own over it."""
-    from forbear.core.errors import BadInput
-    from forbear.gate import rulebooks
-    from forbear.rulebook.load import load
-
-    if folder is None:
-        return rulebooks.installed()
-    if not folder.is_dir():
-        raise BadInput("there is no such folder", file=str(folder))
-    return load({path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.toml"))})
 
 
 @rulebook.command("list")

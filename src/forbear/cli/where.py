@@ -47,7 +47,7 @@ def where(
 
     Lists, consents and caps are not about the hour; what of them is needed too is named below the calendar.
     """
-    from forbear.cli.rulebook import read_rules
+    from forbear.cli.rules import read_rules
     from forbear.cli.say import as_json
     from forbear.core.errors import BadInput
     from forbear.kernel.judge import Engine
