@@ -31,7 +31,7 @@ def folder() -> Path | None:
 def use(place: Path | None) -> None:
     """`--rules DIR` of a command: as if the environment named it, for this process and those it starts."""
     if place is not None:
-        os.environ[VARIABLE] = str(place)
+        os.environ[VARIABLE] = str(place.expanduser().resolve())
 
 
 def installed(place: Path | None = None) -> Rulebook:
