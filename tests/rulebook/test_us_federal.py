@@ -134,7 +134,15 @@ def test_an_emergency_knows_no_hours_no_consent_and_no_registry(engine: Engine, 
     assert said(engine, call)[0] == "allow"
 
 
-@pytest.mark.parametrize("purpose", NOTICES)
+def test_a_parcel_notice_needs_neither_consent_nor_a_number_given_and_carries_no_offer(engine: Engine) -> None:
+    for name in ("us_text", "us_recorded_call"):
+        parcel = notice(name, "delivery", consents=[], recipient__gave_number=False, contact__subject="P-1")
+        assert said(engine, parcel)[0] == "allow"
+        content = parcel["contact"]["content"] | {"promotional": True}
+        assert said(engine, parcel | {"contact": parcel["contact"] | {"content": content}})[0] == "deny"
+
+
+@pytest.mark.parametrize("purpose", [purpose for purpose in NOTICES if purpose != "delivery"])
 def test_a_text_that_sells_nothing_goes_to_a_number_the_person_gave(engine: Engine, purpose: str) -> None:
     text = notice("us_text", purpose, consents=[], recipient__gave_number=True)
     assert said(engine, text)[0] == "allow"
@@ -144,7 +152,7 @@ def test_a_text_that_sells_nothing_goes_to_a_number_the_person_gave(engine: Engi
     assert said(engine, text)[0] == "allow"
 
 
-@pytest.mark.parametrize("purpose", NOTICES)
+@pytest.mark.parametrize("purpose", [purpose for purpose in NOTICES if purpose != "delivery"])
 def test_a_recording_to_a_mobile_needs_consent_or_a_number_given_and_to_a_landline_neither(
     engine: Engine, purpose: str
 ) -> None:
