@@ -59,14 +59,14 @@ def test_a_rule_that_is_not_there_is_bad_input_and_names_near_ones(forbear: Comm
 
 
 def test_rules_of_ones_own_load_from_a_folder(forbear: Command, folder: Path) -> None:
-    said = forbear("rulebook", "list", "--rules", str(folder))
+    said = forbear("rulebook", "list", "--folder", str(folder))
     assert said.code == 0
     assert "xx.quiet" in said.out
 
 
 def test_a_rule_without_a_citation_does_not_load(forbear: Command, folder: Path) -> None:
     (folder / "quiet.toml").write_text(RULE.format(cite=""))
-    said = forbear("rulebook", "digest", "--rules", str(folder))
+    said = forbear("rulebook", "digest", "--folder", str(folder))
     assert said.code == 2
     assert said.err.startswith("forbear: quiet.toml")
     assert "cite" in said.err
@@ -74,7 +74,7 @@ def test_a_rule_without_a_citation_does_not_load(forbear: Command, folder: Path)
 
 
 def test_a_folder_that_is_not_there_is_bad_input(forbear: Command, tmp_path: Path) -> None:
-    assert forbear("rulebook", "digest", "--rules", str(tmp_path / "no")).code == 2
+    assert forbear("rulebook", "digest", "--folder", str(tmp_path / "no")).code == 2
 
 
 def test_coverage_names_whose_law_was_read_and_when(forbear: Command) -> None:

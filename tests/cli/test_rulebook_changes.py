@@ -242,8 +242,8 @@ def test_a_washed_list_has_a_column_for_overrides_and_a_count_for_shadow_rules(
     people = tmp_path / "people.csv"
     people.write_text("phone,region\n+13055550123,US-FL\n+15125550123,US-TX\n")
     off = '[[override]]\nrule = "us.caller_id"\noff = true\nby = "Jane Roe"\non = 2026-01-02\nreason = "opinion 12"\n'
-    how = ("wash", str(people), "--account", "acme", "--channel", "voice", "--purpose", "informational", "--json")
-    how = (*how, "--out", str(tmp_path / "out.csv"), "--content", "identifies_sender,no_promotional")
+    asked = ("wash", str(people), "--account", "acme", "--channel", "voice", "--purpose", "informational", "--json")
+    how = (*asked, "--out", str(tmp_path / "out.csv"), "--content", "identifies_sender,no_promotional")
     plain = json.loads(acme(*how).out)
     assert "shadow" not in plain or "own.quiet" not in plain["shadow"]
     assert (tmp_path / "out.csv").read_text().splitlines()[0] == "phone,region,verdict,cure,earliest,rules"

@@ -139,7 +139,7 @@ def test_rules_of_ones_own_can_be_drawn(forbear: Command, tmp_path: Path) -> Non
         'on_fail = "NOT_NOW"\nconfidence = "policy"\n[[cite]]\ntitle = "House"\nseen = 2026-11-21\n'
         '[[value]]\nhours = { every_day = ["10:15-16:45"] }\n'
     )
-    said = forbear(*FLORIDA, "--rules", str(tmp_path))
+    said = forbear(*FLORIDA, "--folder", str(tmp_path))
     assert "10:15-16:45" in said.out
     assert "▒" in said.out
 

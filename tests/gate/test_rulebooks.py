@@ -114,12 +114,10 @@ def test_the_stored_override_is_part_of_the_decisions_leaf(with_rules: Callable[
         " FROM ledger_decision d JOIN ledger_batch b ON b.id = d.batch WHERE d.id = ANY(%s) ORDER BY d.batch_index",
         [[answer.decision for answer in decided.answers]],
     ).fetchall()
-    leaves = {True: [], False: []}  # type: dict[bool, list[bytes]]
+    leaves: dict[bool, list[bytes]] = {True: [], False: []}
     for row in rows:
-        fixed = tree.fixed_of(
-            *(row[0], at_of(row[1]), *row[2:12], None if row[12] is None else at_of(row[12])),
-            *(row[13], bytes(row[14])),
-        )
+        at, earliest = at_of(row[1]), None if row[12] is None else at_of(row[12])
+        fixed = tree.fixed_of(*(row[0], at, *row[2:12], earliest, row[13], bytes(row[14])))
         for told, overrides in ((True, row[18].encode()), (False, b"")):
             leaves[told].append(tree.leaf(fixed, row[15].encode(), row[16].encode(), bytes(row[17]), overrides))
     assert rows[3][18] == "us.tcpa.landline_cap by Jane Roe 2026-01-02"
@@ -184,7 +182,7 @@ def test_a_stored_rulebook_that_was_tampered_with_is_not_believed(
     answer = with_rules(overrides=FEWER).one()
     owner = database.owner()
     owner.execute("ALTER TABLE ledger_rulebook DISABLE TRIGGER refuse")
-    forged = bundles.row(rulebooks.shipped())[1]
+    forged = bundles.row(shipped())[1]
     owner.execute("UPDATE ledger_rulebook SET body = %s", [forged])
     bundles._engines.clear()
     found = why(with_rules(), answer)

@@ -6,6 +6,8 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import MISSING, fields, replace
+from typing import Any
 
 import pytest
 
@@ -76,7 +78,7 @@ def changed(file: str, *pairs: tuple[str, str], **more: str | None) -> Changes:
     for was, now in pairs:
         assert was in text
         text = text.replace(was, now)
-    after: dict[str, str | None] = BEFORE | {file: text} | more
+    after: dict[str, str | None] = {**BEFORE, file: text, **more}
     return compare(_read(BEFORE), _read({name: body for name, body in after.items() if body is not None}))
 
 
@@ -157,23 +159,25 @@ def test_coverage_holidays_and_the_texts_of_obligations_are_told() -> None:
     assert changed("obligations/en.toml", ("opt_out_text", "callback_number")).wording == ("obligations/en.toml",)
 
 
+def without(whole: Any, name: str, default: object) -> Any:
+    return replace(whole, **{name: default})
+
+
 def test_every_shipped_rule_differs_from_itself_without_any_one_of_its_values() -> None:
     """What the words leave out would be hidden from whoever reads a difference."""
-    from dataclasses import MISSING, fields, replace
-
     hidden = []
     for rule in shipped().rules:
         for value in rule.values:
             for part in fields(value):
                 if part.default is MISSING or getattr(value, part.name) == part.default:
                     continue
-                other = replace(rule, values=(replace(value, **{part.name: part.default}),))
+                other = replace(rule, values=(without(value, part.name, part.default),))
                 one = replace(rule, values=(value,))
                 if not list(of_rules(one, other)):
                     hidden.append(f"{rule.id} {part.name}")
         for part in fields(rule.applies):
             if getattr(rule.applies, part.name) != part.default:
-                other = replace(rule, applies=replace(rule.applies, **{part.name: part.default}))
+                other = replace(rule, applies=without(rule.applies, part.name, part.default))
                 if not list(of_rules(rule, other)):
                     hidden.append(f"{rule.id} applies.{part.name}")
     assert not hidden

@@ -22,7 +22,7 @@ def coverage(
         Path | None, typer.Option(metavar="FILE", help="Write the whole of it as a Markdown page.")
     ] = None,
     rules: Annotated[
-        Path | None, typer.Option("--rules", help="A folder of rule files instead of those shipped.")
+        Path | None, typer.Option("--folder", help="A folder of rule files instead of those shipped.")
     ] = None,
     json: AsJson = False,
 ) -> None:

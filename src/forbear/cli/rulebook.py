@@ -19,7 +19,7 @@ rulebook = typer.Typer(
     no_args_is_help=True,
 )
 Folder = Annotated[
-    Path | None, typer.Option("--rules", help="A folder of rule files instead of those shipped.", show_default=False)
+    Path | None, typer.Option("--folder", help="A folder of rule files instead of those shipped.", show_default=False)
 ]
 
 

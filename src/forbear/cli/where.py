@@ -40,7 +40,7 @@ def where(
     ] = None,
     form: Annotated[Literal["text", "json", "svg"], typer.Option("--format", help="text, json or svg.")] = "text",
     rules: Annotated[
-        Path | None, typer.Option("--rules", help="A folder of rule files instead of those shipped.")
+        Path | None, typer.Option("--folder", help="A folder of rule files instead of those shipped.")
     ] = None,
 ) -> None:
     """When may this person be contacted? A week's open hours, to the minute, and the rule that closes each other hour.
