@@ -57,6 +57,7 @@ def explain(
                 ("decided by", ", ".join(found.rules) or None),
                 ("obligations", ", ".join(found.obligations) or None),
                 *(("override", mention) for mention in found.overrides),
+                ("emergencies", ", ".join(found.alerts) or None),
                 ("permit", found.permit),
                 ("rulebook", found.rulebook),
                 ("confidence", sure(found.confidence)),

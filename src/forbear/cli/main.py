@@ -33,6 +33,7 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "consent",
     "suppress",
     "opt_out",
+    "alert",
     "account",
     "rulebook",
     "rulebook_diff",

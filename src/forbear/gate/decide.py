@@ -242,6 +242,7 @@ class _Batch:
         clock = reading.add(writes.CLOCK)
         account_rows = reading.add(gather.READ_ACCOUNTS, accounts)
         holds = reading.add(gather.READ_HOLDS)
+        alerts = reading.add(gather.READ_ALERTS)
         suppressions = reading.add(gather.SUPPRESSIONS, probes)
         consents = reading.add(gather.CONSENTS, probes)
         key_rows = reading.add(gather.KEYS, columns.uuids(keys)) if keys else -1
@@ -264,6 +265,7 @@ class _Batch:
                 suppressions=rows[suppressions],
                 consents=rows[consents],
                 attempts=dict(rows[locked]),
+                alerts=gather.in_force(rows[alerts], rows[clock][0][0]),
             ),
         )
 

@@ -115,6 +115,7 @@ class Explained(msgspec.Struct, kw_only=True):
     coverage: list[CoverageSaid]
     said: list[RuleSaid]  # by the rulebook of that day; where that is not at hand, by today's
     local_times: list[LocalTime]
+    alerts: list[str]  # emergencies in force then, where the person may have been
     lists: list[ListAge]
     batch: UUID
     batch_index: int
@@ -182,6 +183,7 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
         ),
         said=_said(engine or gate.engine, facts, rules),
         local_times=local_times(selector.places, at),
+        alerts=sorted(selector.alerts),
         lists=_lists(facts, at),
         batch=row[15],
         batch_index=row[16],

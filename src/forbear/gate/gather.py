@@ -58,6 +58,16 @@ READ_ACCOUNTS: Final = Statement(
     (uuid_of, text, jsonb, uuid_of, number, text, text, text, truth),
 )
 READ_HOLDS: Final = Statement("holds", HOLDS, (), (uuid_of, uuid_of))
+ALERTS: Final = (  # `least` passes over nulls: the earlier of the ends there are
+    "SELECT place, (extract(epoch FROM from_at) * 1000000)::bigint,"
+    " (extract(epoch FROM least(until_at, ended_at)) * 1000000)::bigint FROM ledger_alert"
+)
+READ_ALERTS: Final = Statement(
+    "alerts",
+    f"{ALERTS} WHERE coalesce(least(until_at, ended_at), 'infinity') > clock_timestamp() - interval '1 minute'",
+    (),
+    (text, number, number),
+)
 KEYS: Final = Statement(
     "keys",
     "SELECT id, account_id FROM accounts_apikey WHERE id = ANY($1) AND revoked_at IS NULL",
@@ -132,6 +142,12 @@ class Stored:
     suppressions: list[tuple[Any, ...]]
     consents: list[tuple[Any, ...]]
     attempts: dict[int, bytes]  # addr -> packed
+    alerts: frozenset[str] = frozenset()  # places of the emergencies in force
+
+
+def in_force(rows: Iterable[tuple[str, int, int | None]], at: int) -> frozenset[str]:
+    """The places of `ALERTS` whose emergency is in force at `at`: from its first moment, up to its end."""
+    return frozenset(place for place, start, end in rows if start <= at and (end is None or at < end))
 
 
 class Sender(NamedTuple):
@@ -153,7 +169,7 @@ def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stor
     opt_outs = _suppressions(claims, senders, stored.suppressions, rows_of, true, false)
     known = np.uint64(1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN)
     true |= known
-    selector, selectors = _selectors(claims, senders)
+    selector, selectors = _selectors(claims, senders, stored.alerts)
     caller, callers = _callers(claims, senders, stored.sender_ids, true, false)
     dialler = None if claims.dialler is None else Dialler(*claims.dialler)
     facts = Facts(
@@ -361,7 +377,9 @@ def _three(value: bool | None) -> int:
     return NOT_KNOWN if value is None else int(value)
 
 
-def _selectors(claims: Claims, senders: Sequence[Sender]) -> tuple[npt.NDArray[np.int32], list[Selector]]:
+def _selectors(
+    claims: Claims, senders: Sequence[Sender], alerts: frozenset[str]
+) -> tuple[npt.NDArray[np.int32], list[Selector]]:
     index: dict[tuple[object, ...], int] = {}
     selectors: list[Selector] = []
     rows: list[int] = []
@@ -373,7 +391,7 @@ def _selectors(claims: Claims, senders: Sequence[Sender]) -> tuple[npt.NDArray[n
         account, seller = sender
         key = (
             *(evidence, contact.channel, contact.purpose, contact.mode, kind, seller.kind, seller.country),
-            *(contact.sector, line_type, county, account.policy),
+            *(contact.sector, line_type, county, account.policy, alerts),
         )
         place = index.get(key)
         if place is None:
@@ -396,11 +414,17 @@ def selector_of(
     line_type: LineType | None,
     county: str | None,
     policy: Policy,
+    alerts: frozenset[str] = frozenset(),
 ) -> Selector:
+    """Of the emergencies in force, those that may be the person's: others would only make selectors many."""
     country, region, postcode, timezone, classes = evidence
     unknown_location = str(dict(policy).get("unknown_location", "all"))
+    places = where.resolve_class(country, region, postcode, timezone, classes, unknown_location)
+    if alerts:
+        candidates = {place.region for place in places} | {place.country for place in places}
+        alerts = frozenset(alert for alert in alerts if alert.partition(":")[0] in candidates)
     return Selector(
-        places=where.resolve_class(country, region, postcode, timezone, classes, unknown_location),
+        places=places,
         channel=channel,
         purpose=purpose,
         mode=mode if channel is Channel.VOICE else None,
@@ -410,6 +434,7 @@ def selector_of(
         sector=sector,
         line_type=line_type,
         county=county,
+        alerts=alerts,
         policy=policy,
     )
 

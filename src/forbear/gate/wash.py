@@ -143,7 +143,8 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
     now = writes.now(conn)
     caught = known.catch_up(conn, home(), account.id, sender.seller.id, sender.seller.number, now)
     caller, registered = _caller(conn, asked, sender.seller)
-    washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registered)
+    alerts = gather.in_force(conn.execute(gather.ALERTS).fetchall(), asked.at or now)
+    washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registered, alerts)
     if caller is None:
         washer.caller = assumed_caller(asked, sender.seller)
         washer.assumed.append(f"from a number of {washer.caller}" if washer.caller[0] == "+" else "from an address")
@@ -204,12 +205,13 @@ class Washer:
         at: int,
         caller: str | None,
         registered: bool | None = None,
+        alerts: frozenset[str] = frozenset(),
     ) -> None:
         self.gate, self.asked, self.columns, self.sender, self.known = gate, asked, dict(columns), sender, caught
         self.at, self.caller = at, caller
         self._said = caught.said()
         self._barred = None if asked.channel is Channel.EMAIL else caught.barred(asked.reach)
-        self._places = _Places(asked, sender)
+        self._places, self._alerts = _Places(asked, sender, alerts), alerts
         self._true, self._false, self.assumed = _constant_flags(asked, sender, holds)
         if registered is not None:
             bit = 1 << Flag.SENDER_ID_REGISTERED
@@ -405,6 +407,7 @@ class Washer:
             "registries": [asdict(s) | {"obtained_at": rfc3339(s.obtained_at)} for s in self.snapshots()],
             "columns": self.columns,
             "claimed": self.assumed,
+            **({"alerts": sorted(self._alerts)} if self._alerts else {}),
             "verdicts": {f"{v} {c}".strip(): n for (v, c), n in sorted(self._verdicts.items())},
             **({"overrides": dict(sorted(self._overrides.items()))} if self._overrides else {}),
             **({"shadow": _would(self._shadow)} if self._shadow else {}),
@@ -661,8 +664,8 @@ _postcodes = _Postcodes()
 class _Places:
     """Rows to selectors: each distinct combination of hints is resolved once, however long the list."""
 
-    def __init__(self, asked: Asked, sender: Sender) -> None:
-        self._asked, self._sender = asked, sender
+    def __init__(self, asked: Asked, sender: Sender, alerts: frozenset[str]) -> None:
+        self._asked, self._sender, self._alerts = asked, sender, alerts
         self._lock = threading.RLock()
         self._selectors: list[Selector] = []
         self._index: dict[Selector, int] = {}
@@ -776,6 +779,7 @@ class _Places:
             _word(LineType, kind.line_type) or asked.line_type,
             kind.county,
             account.policy,
+            self._alerts,
         )
         index = self._index.setdefault(selector, len(self._selectors))
         if index == len(self._selectors):

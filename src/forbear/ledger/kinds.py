@@ -19,6 +19,10 @@ class Kind(StrEnum):
     HOLD_LIFTED = "hold:lifted"
     PERSONAL_ERASED = "personal:erased"
     REGISTRY_LOADED = "registry:loaded"
+    ALERT_DECLARED = "alert:declared"
+    ALERT_ENDED = "alert:ended"
+    RELATIONSHIP_RECORDED = "relationship:recorded"
+    RELATIONSHIP_ENDED = "relationship:ended"
 
 
 class KnownBy(StrEnum):

@@ -2,7 +2,7 @@
 
 Ledger tables are appended to and never updated (the database refuses). Those that grow are
 partitioned by month on their UUIDv7 id, which carries the time, so one key serves both.
-Projections (`Suppression`, `Consent`, `Counter`, `Idempotency`, `LogQueue`) are state that
+Projections (`Suppression`, `Consent`, `Relationship`, `Alert`, `Counter`, `Idempotency`, `LogQueue`) are state that
 the ledger explains. Ids of accounts and sellers are plain columns: nothing cascades here.
 `addr` is an address key (`forbear.core.keys`), `mac` its 128-bit confirmation where the key is a hash.
 """
@@ -217,6 +217,39 @@ class Consent(models.Model):
     names_seller = models.BooleanField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
     change = models.UUIDField()
+    given_by_person = models.BooleanField(null=True)  # the person gave this address to the sender
+
+
+class Relationship(models.Model):
+    """A dealing of a seller with a person, as one account recorded it."""
+
+    id = models.UUIDField(primary_key=True)  # of the event that recorded it
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    account = models.UUIDField()
+    seller = models.UUIDField()
+    kind = models.SmallIntegerField()  # `RelationshipKind` bit
+    on_day = models.IntegerField(null=True)  # days since 1970-01-01
+    ongoing = models.BooleanField(null=True)
+    subject = models.BigIntegerField()  # hash of its word; 0: none was stated
+    given_by_person = models.BooleanField(null=True)
+    change = models.UUIDField()
+    ended_at = models.DateTimeField(null=True)  # when its end was recorded: from then on it counts for nothing
+    ended_by = models.UUIDField(null=True)
+
+
+class Alert(models.Model):
+    """An emergency an operator says is declared: in force from `from_at` until the earlier of its two ends."""
+
+    id = models.UUIDField(primary_key=True)  # of the event that declared it
+    place = models.CharField(max_length=120)  # `US-LA`, or of one county `US-NY:Erie`
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(null=True)
+    source = models.TextField()
+    declared_by = models.CharField(max_length=200)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.UUIDField(null=True)
 
 
 class Counter(models.Model):

@@ -252,6 +252,7 @@ class ExplainedOut(Schema):
         description="What every rule said that applied, by the rules of that day, or by today's"
     )
     local_times: list[LocalTimeOut] = Field(description="The clock wherever the person may have been")
+    alerts: list[str] = Field(description="Emergencies in force then, where the person may have been")
     registries: list[ListOut]
     logged: bool = Field(description="Its batch is in the log; false: pending")
     obligations_detail: list[Obligation] | None = Field(None, description="On `expand=obligations` alone")

@@ -1,0 +1,46 @@
+"""What an operator tells the store of emergencies, dealings and sender ids, and that decisions know it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.cli.conftest import Said
+from tests.cli.test_store_commands import CALL, acme, refused  # noqa: F401 - a fixture
+
+Command = Callable[..., Said]
+WHO = ("--by", "Ana", "--source", "Proclamation 12 JML 2026")
+
+
+def decided(acme: Command, to: str, *more: str) -> dict[str, object]:  # noqa: F811
+    (answer,) = json.loads(acme("decide", "--to", to, *CALL, "--region", "US-LA", *more, "--json").out)["answers"]
+    return dict(answer)
+
+
+def test_an_emergency_is_declared_decides_is_explained_and_ends(acme: Command) -> None:  # noqa: F811
+    to = "+15045550123"
+    assert "us.la.emergency" not in decided(acme, to)["rules"]  # type: ignore[operator]
+    said = acme("alert", "declare", "US-LA", *WHO, "--until", "2099-01-01T00:00:00Z")
+    assert (said.code, "asks about" in said.out) == (0, False)
+    answer = decided(acme, to)
+    assert "us.la.emergency" in answer["rules"]  # type: ignore[operator]
+    why = acme("explain", str(answer["id"]), "--account", "acme").out
+    assert "emergencies" in why
+    (found,) = json.loads(acme("alert", "list", "--json").out)
+    assert (found["place"], found["state"], found["by"], found["source"]) == ("US-LA", "in force", "Ana", WHO[3])
+    assert acme("alert", "end", found["id"], "--by", "Ben").code == 0
+    assert "us.la.emergency" not in decided(acme, to)["rules"]  # type: ignore[operator]
+    assert acme("alert", "end", "US-LA", "--by", "Ben").code == 1
+    assert "None is in force" in acme("alert", "list").out
+    assert "ended" in acme("alert", "list", "--all").out
+
+
+def test_an_emergency_that_no_rule_asks_about_is_said_to_stop_nothing(acme: Command) -> None:  # noqa: F811
+    said = acme("alert", "declare", "US-TX", *WHO)
+    assert said.code == 0
+    assert "stops nothing" in said.out
+
+
+def test_an_emergency_nobody_can_place_is_refused(acme: Command) -> None:  # noqa: F811
+    refused(acme("alert", "declare", "Louisiana", *WHO), "place")
+    refused(acme("alert", "declare", "US-LA", *WHO, "--from", "noon"), "--from")
