@@ -262,3 +262,35 @@ def test_the_library_says_nothing_that_the_tables_leave_out_for_geographic_us_nu
             said = {clock[zone] for zone in library_zones.time_zones_for_number(number)}
             own = {clock[place.zone] for place in where.resolve(numbers=[int(f"1{npa}2345678")])}
             assert said & own, npa
+
+
+@pytest.mark.parametrize(
+    ("region", "locality", "zone"),
+    [
+        ("AU-NSW", "Sydney", "Australia/Sydney"),
+        ("au-nsw", " broken hill ", "Australia/Broken_Hill"),
+        ("AU-NSW", "Nowhere", None),
+        ("AU-TAS", "Perth", None),
+        (None, "Perth", None),
+        ("AU-WA", None, None),
+    ],
+)
+def test_a_town_names_the_clock_where_its_state_keeps_several(
+    region: str | None, locality: str | None, zone: str | None
+) -> None:
+    assert where.zone_of_locality(region, locality) == zone
+
+
+@pytest.mark.parametrize(
+    ("region", "number", "zone"),
+    [
+        ("PT-11", 351912345678, "Europe/Lisbon"),
+        ("PT-20", 351912345678, "Atlantic/Azores"),
+        ("FR-69", 33612345678, "Europe/Paris"),
+        ("FR-2A", 33612345678, "Europe/Paris"),
+        ("FR-974", 33612345678, "Indian/Reunion"),
+    ],
+)
+def test_a_district_or_department_says_where_a_mobile_is(region: str, number: int, zone: str) -> None:
+    places = where.resolve(country=region[:2], region=region, numbers=(number,))
+    assert {place.zone for place in places} == {zone}

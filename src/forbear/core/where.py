@@ -91,6 +91,13 @@ def known_zone(name: str) -> bool:
     return name in _tables().clocks
 
 
+def zone_of_locality(region: str | None, locality: str | None) -> str | None:
+    """The zone of a town whose state keeps several clocks; None where the table does not have it."""
+    if region is None or locality is None:
+        return None
+    return _localities().get((region.strip().upper(), locality.strip().casefold()))
+
+
 def zones_of(code: str) -> tuple[str, ...]:
     """The zone names of record of a country (`AU`) or a region (`US-TX`), sorted; none if unknown."""
     return tuple(sorted({place.zone for place in _tables().places.get(code.upper(), ())}))
@@ -217,6 +224,11 @@ class Tables(NamedTuple):
 def _rows(name: str) -> Iterator[dict[str, str]]:
     with resources.files("forbear.core.numbering").joinpath(name).open(encoding="utf-8") as lines:
         yield from csv.DictReader(lines)
+
+
+@cache
+def _localities() -> dict[tuple[str, str], str]:
+    return {(row["region"], row["locality"].casefold()): row["zone"] for row in _rows("localities.csv")}
 
 
 @cache

@@ -86,8 +86,9 @@ def of_contacts(contacts: list[Contact], secrets: Sequence[Secret]) -> Claims:
             other = _number(text)
             if other:
                 evidence.add(where.prefix_class_of(other))
+        zone = hints.timezone or where.zone_of_locality(hints.region, hints.locality)
         places.append(
-            (hints.country, hints.region, hints.postcode, hints.timezone, tuple(sorted(evidence - {where.NO_EVIDENCE})))
+            (hints.country, hints.region, hints.postcode, zone, tuple(sorted(evidence - {where.NO_EVIDENCE})))
         )
     understood = np.uint64(1 << Flag.ADDRESS_UNDERSTOOD)
     known = addresses.addr != NO_KEY

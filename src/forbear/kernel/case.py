@@ -217,11 +217,12 @@ class Case:
     def places(self) -> PlaceSet:
         """Where the person may be, by everything the case says of it."""
         own = () if self.number is None else (self.number,)
+        told = self.recipient
         return where.resolve(
-            country=self.recipient.country,
-            region=self.recipient.region,
-            postcode=self.recipient.postcode,
-            timezone=self.recipient.timezone,
-            numbers=own + self.recipient.other_numbers,
+            country=told.country,
+            region=told.region,
+            postcode=told.postcode,
+            timezone=told.timezone or where.zone_of_locality(told.region, told.locality),
+            numbers=own + told.other_numbers,
             unknown_location=self.policy.unknown_location,
         )
