@@ -13,12 +13,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from forbear.accounts.connect import APP, OWNER, Connection, connect
 from forbear.accounts.home import load_secrets
 from forbear.cli import embedded
 
 _numbers = itertools.count()
+
+# A busy machine draws slowly; that is no fault of the code.
+settings.register_profile("forbear", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("forbear")
 
 
 @dataclass

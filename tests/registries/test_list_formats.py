@@ -27,7 +27,7 @@ from tests.registries.conftest import Run, numbers
 BAD = Path(__file__).parents[1] / "corpus" / "bad" / "registry"
 LANDLINE, LONDON, MOBILE, SHORT, FREE = 441632960001, 442079460018, 447700900001, 44120461234, 448001111
 SECRET = Secret(7, b"s" * 32)
-settled = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settled = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 def write(path: Path, text: str | bytes) -> Path:

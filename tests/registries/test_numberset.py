@@ -24,7 +24,7 @@ key = st.one_of(
     st.integers(0, 2**64 - 1),
 )
 layouts = pytest.mark.parametrize("layout", ["paged", "hashed", "auto"])
-fresh = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fresh = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 def column(values: list[int]) -> Keys:
