@@ -7,14 +7,14 @@ gathered by row: surely true if some entry surely is, surely false if none possi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from forbear.core.instants import DAY, FOREVER, FOREVER_AT, HOUR, MINUTE, MISSING, Moments, date_of, day_of
-from forbear.core.words import OptOutScope
+from forbear.core.words import Channel, OptOutScope
 from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Bytes8, Consents, Facts, Flag, Rows
 from forbear.kernel.profile import AtomKey, Profile
 from forbear.kernel.zones import Ints
@@ -320,26 +320,33 @@ def _fresh(condition: FreshCondition, column: Column) -> Answer:
         at = np.broadcast_to(answer.checked_at, (column.facts.n,))
         first, _ = column.local_days(at, np.arange(column.facts.n, dtype=np.int32))
         checked = np.where(at != MISSING, first, checked)
-    edition, today = answer.edition_day.astype(np.int64), column.last_day
-    told = edition != MISSING
+    today = column.last_day
     demands: list[tuple[Truth, Truth]] = []  # is the date known, and is it recent enough
     if condition.days is not None:
         demands.append((checked != MISSING, today - checked <= condition.days))
-    if condition.editions:
-        of = np.where(told, edition, checked)
-        newest = _latest_edition(condition.editions, today - condition.in_force_after_days)
-        demands.append((of != MISSING, of >= newest))
-    if condition.edition_days is not None:
-        demands.append((told, today - edition <= condition.edition_days))
-    if condition.edition_months is not None:
-        demands.append((told, today <= _add_months(np.where(told, edition, 0), condition.edition_months)))
-    fresh, stale = np.asarray(True), np.asarray(False)
-    for dated, recent in demands:
+    if condition.editions or condition.edition_days is not None or condition.edition_months is not None:
+        demands.extend(_editions(condition, answer.edition_day.astype(np.int64), checked, today))
+    (dated, recent), *rest = demands
+    fresh, stale = dated & recent, dated & ~recent
+    for dated, recent in rest:
         fresh, stale = fresh & dated & recent, stale | (dated & ~recent)
     if condition.if_asked:
         silent = (answer.listed != NO) & (answer.listed != YES)
         fresh, stale = fresh | silent, stale & ~silent
     return _plain(fresh), _plain(stale)
+
+
+def _editions(condition: FreshCondition, edition: Ints, checked: Ints, today: Ints) -> Iterator[tuple[Truth, Truth]]:
+    """Of the list's own date: is it known, and is it recent enough? A list without one is as old as its answer."""
+    told = edition != MISSING
+    if condition.editions:
+        of = np.where(told, edition, checked)
+        newest = _latest_edition(condition.editions, today - condition.in_force_after_days)
+        yield of != MISSING, of >= newest
+    if condition.edition_days is not None:
+        yield told, today - edition <= condition.edition_days
+    if condition.edition_months is not None:
+        yield told, today <= _add_months(np.where(told, edition, 0), condition.edition_months)
 
 
 def _latest_edition(editions: tuple[str, ...], today: Ints) -> Ints:
@@ -361,10 +368,12 @@ def _plain(truth: Truth) -> Truth | bool:
 
 
 def _event(attempts: Attempts, event: str) -> tuple[Truth, Truth]:
-    """Entries of which an event surely, possibly holds. Who did not answer neither spoke nor refused."""
+    """Entries of which an event surely, possibly holds. Who did not answer neither spoke nor refused, nor did a text."""
     value: Bytes8 = getattr(attempts, event)
-    unanswered = attempts.answered == NO if event != "answered" else np.zeros(len(value), bool)
-    return value == YES, (value == YES) | ((value == NOT_KNOWN) & ~unanswered)
+    not_so = attempts.answered == NO if event != "answered" else np.zeros(len(value), bool)
+    if event == "refused":
+        not_so = not_so | (attempts.channel != 0) & (attempts.channel & Channel.VOICE.bit == 0)
+    return value == YES, (value == YES) | ((value == NOT_KNOWN) & ~not_so)
 
 
 def _cap(atom: int, condition: CapCondition, column: Column) -> Answer:
