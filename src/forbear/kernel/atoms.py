@@ -368,7 +368,7 @@ def _plain(truth: Truth) -> Truth | bool:
 
 
 def _event(attempts: Attempts, event: str) -> tuple[Truth, Truth]:
-    """Entries of which an event surely, possibly holds. Who did not answer neither spoke nor refused, nor did a text."""
+    """Entries of which an event surely, possibly holds. Unanswered, nobody spoke or refused; nobody refuses a text."""
     value: Bytes8 = getattr(attempts, event)
     not_so = attempts.answered == NO if event != "answered" else np.zeros(len(value), bool)
     if event == "refused":

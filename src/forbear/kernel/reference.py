@@ -813,6 +813,8 @@ def happened(attempt: Attempt, events: tuple[str, ...]) -> Sure:
         known: Sure = getattr(attempt, event)
         if known is None and event != "answered" and attempt.answered is False:
             known = False
+        if known is None and event == "refused" and attempt.channel in (Channel.SMS, Channel.EMAIL):
+            known = False  # one refuses in a call; what is written back is an opt-out
         answers.append(known)
     return _any(answers)
 
