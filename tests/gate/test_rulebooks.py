@@ -62,7 +62,7 @@ reason = "opinion 12"
 FEWER = """
 [[override]]
 rule = "us.tcpa.landline_cap"
-value = { attempts = 1, days = 30 }
+value = { attempts = 1, hours = 720 }
 """
 
 

@@ -180,12 +180,12 @@ def test_every_purpose_on_every_channel_was_read_in_every_state(channel: Channel
 
 
 def test_the_fourth_recorded_notice_to_a_landline_in_thirty_days_waits_whoever_sends_it(engine: Engine) -> None:
-    days = ("2026-10-26", "2026-11-01", "2026-11-10")
-    history = {"attempts": [{"on": day, "channel": "voice", "mode": "prerecorded"} for day in days]}
+    instants = ("2026-10-26T16:00:00Z", "2026-11-01T16:00:00Z", "2026-11-10T16:00:00Z")
+    history = {"attempts": [{"at": at, "channel": "voice", "mode": "prerecorded"} for at in instants]}
     line = {"recipient__line_type": "landline", "consents": [], "history": history}
     for purpose, kind in (("informational", "company"), ("fundraising", "charity"), ("research", "political")):
         call = notice("us_recorded_call", purpose, sender__kind=kind, **line)
-        assert said(engine, call)[:2] == ("defer", "2026-11-25T05:00:00Z"), purpose
+        assert said(engine, call)[:2] == ("defer", "2026-11-25T16:00:00Z"), purpose
         agreed = call | {"consents": [consent("express_oral", "voice", purpose)]}
         assert said(engine, agreed)[0] == "allow"
 
