@@ -24,10 +24,11 @@ from forbear.kernel.casefile import read
 from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from forbear.rulebook.load import shipped
+from forbear.rulebook.model import Rule
 from tests.kernel.edges import Edges
 
-ALIKE = 12  # contacts to one draw of the selecting facts
-CHUNK = 40  # draws judged at once
+ALIKE = 40  # contacts to one draw of the selecting facts
+CHUNK = 20  # draws judged at once
 
 
 def contacts(edges: Edges) -> list[Case]:
@@ -45,10 +46,20 @@ def contacts(edges: Edges) -> list[Case]:
     return found
 
 
+def about(rules: Sequence[Rule], situation: reference.Situation) -> list[Rule]:
+    """The rules that may speak: one that names other places only is silent for both."""
+    names = situation.place_names
+    return [rule for rule in rules if not rule.applies.places or not names.isdisjoint(rule.applies.places)]
+
+
 def differing(engine: Engine, cases: Sequence[Case]) -> tuple[Case, dict[str, tuple[Code | None, Code | None]]] | None:
+    rules: dict[frozenset[str], list[Rule]] = {}
     for case, kernel in zip(cases, engine.codes(facts_of(cases), range(len(cases))), strict=True):
         situation = reference.Situation(case, case.now)
-        twin = {rule.id: reference.code_of(rule, situation, engine.rulebook) for rule in engine.rulebook.rules}
+        if situation.place_names not in rules:
+            rules[situation.place_names] = about(engine.rulebook.rules, situation)
+        asked = rules[situation.place_names]
+        twin = {rule.id: reference.code_of(rule, situation, engine.rulebook) for rule in asked}
         twin |= reference.coverage(engine.rulebook, situation)
         spoken = {name: code for name, code in twin.items() if code is not Code.SILENT}
         if spoken != kernel:
