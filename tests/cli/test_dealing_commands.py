@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.cli.conftest import Said
 from tests.cli.test_store_commands import CALL, acme, refused  # noqa: F401 - a fixture
@@ -44,3 +45,28 @@ def test_an_emergency_that_no_rule_asks_about_is_said_to_stop_nothing(acme: Comm
 def test_an_emergency_nobody_can_place_is_refused(acme: Command) -> None:  # noqa: F811
     refused(acme("alert", "declare", "Louisiana", *WHO), "place")
     refused(acme("alert", "declare", "US-LA", *WHO, "--from", "noon"), "--from")
+
+
+def test_a_dealing_is_recorded_listed_ended_and_decides(acme: Command) -> None:  # noqa: F811
+    to, who = "+13055550123", ("--account", "acme")
+    bought = ("--kind", "purchase", "--on", "2026-11-02", "--subject", "gas", "--given-by-person", "--reference", "o 7")
+    assert acme("relationship", "add", to, *who, *bought).code == 0
+    (found,) = json.loads(acme("relationship", "list", *who, "--address", to, "--json").out)
+    assert (found["kind"], found["on"], found["ongoing"], found["has_subject"], found["given_by_person"]) == (
+        *("purchase", "2026-11-02", None, True, True),
+    )
+    assert "purchase" in acme("relationship", "list", *who).out
+    assert acme("relationship", "end", to, *who, "--kind", "contract").code == 1
+    assert acme("relationship", "end", to, *who, "--kind", "purchase").code == 0
+    refused(acme("relationship", "add", to, *who, "--kind", "sale"), "--kind", "purchase")
+    refused(acme("relationship", "add", to, *who, "--kind", "purchase", "--on", "yesterday"), "--on")
+    refused(acme("relationship", "add", "nobody", *who, "--kind", "purchase"), "address")
+
+
+def test_a_list_of_dealings_is_imported(acme: Command, tmp_path: Path) -> None:  # noqa: F811
+    file = tmp_path / "sales.csv"
+    file.write_text("phone,kind,on\n+13055550123,purchase,2026-11-02\n")
+    how = ("--account", "acme", "--by", "Ana", "--map", "address=phone")
+    assert json.loads(acme("relationship", "import", str(file), *how, "--json").out)["rows"] == 1
+    file.write_text("phone,kind,on\n+13055550123,purchase,2.11.2026\n")
+    refused(acme("relationship", "import", str(file), *how), "sales.csv", "on")

@@ -238,6 +238,7 @@ def test_the_document_describes_every_route(served: Served) -> None:
         "/v1/opt-outs",
         "/v1/suppressions",
         "/v1/consents",
+        "/v1/relationships",
     }
     asked = document["paths"]["/v1/decisions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert asked == {"$ref": "#/components/schemas/DecisionRequest"}

@@ -15,3 +15,5 @@ class Permission(StrEnum):
     SUPPRESSION_WRITE = "account:suppression:write"
     CONSENT_READ = "account:consent:read"
     CONSENT_WRITE = "account:consent:write"
+    RELATIONSHIP_READ = "account:relationship:read"
+    RELATIONSHIP_WRITE = "account:relationship:write"

@@ -35,6 +35,9 @@ def add(
     names_seller: Annotated[
         bool | None, typer.Option("--names-seller/--no-names-seller", help="Does it name the seller?")
     ] = None,
+    given_by_person: Annotated[
+        bool | None, typer.Option("--given-by-person/--not-given-by-person", help="Did the person give this address?")
+    ] = None,
     evidence: Annotated[
         str | None, typer.Option(help="Where the proof is, or its words. None: no proof is held.")
     ] = None,
@@ -61,6 +64,7 @@ def add(
             purposes=None if purpose is None else [one_of(Purpose, word, "--purpose") for word in purpose],
             covers=None if covers is None else [one_of(ConsentCover, word, "--covers") for word in covers],
             names_seller=names_seller,
+            given_by_person=given_by_person,
             evidence=evidence,
         )
         done = gate.give(connection, found.id, [one], known_by=KnownBy.OPERATOR)
@@ -142,7 +146,7 @@ def import_list(
         Path,
         typer.Argument(
             help="A CSV (gzip and zip too): `address`, `level`, and of `given`, `until`, `channels`, `purposes`,"
-            " `covers`, `evidence`, `names_seller` those that are there."
+            " `covers`, `evidence`, `names_seller`, `given_by_person` those that are there."
         ),
     ],
     account: AccountName,

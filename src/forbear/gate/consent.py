@@ -39,6 +39,7 @@ class Given(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defau
     purposes: list[Purpose] | None = None
     covers: list[ConsentCover] | None = None
     names_seller: bool | None = None
+    given_by_person: bool | None = None  # the person gave this address to the sender
     evidence: str | None = None  # where the proof is, or the words: kept apart; absent: no proof is held
 
 
@@ -61,7 +62,7 @@ def give(
     gate = gate or opened()
     sellers = sellers_of(conn, account)
     keys = [any_address_key(one.address, gate, place) for place, one in enumerate(given)]
-    named = [_named(one.sellers, sellers, place) for place, one in enumerate(given)]
+    named = [named_sellers(one.sellers, sellers, place) for place, one in enumerate(given)]
     for place, one in enumerate(given):
         if (one.given_at is None) == (one.given_day is None):
             raise BadInput("says when in one way: `given_at` or `given_day`", key=f"[{place}].given_at")
@@ -70,7 +71,7 @@ def give(
     if not given:
         raise BadInput("no consent", key="consents")
     with conn.transaction():
-        _check_key(conn, key, account)
+        check_key(conn, key, account)
         now = writes.now(conn)
         change = columns.uuid_at(columns.new_ids(now, 1), 0)
         events: list[UUID] = []
@@ -109,10 +110,10 @@ def withdraw(
     """The person takes consent back; for these sellers, or all of the account's. Returns how many consents ended."""
     gate = gate or opened()
     known = sellers_of(conn, account)
-    those = _named(list(sellers) or list(known), known, 0)
+    those = named_sellers(list(sellers) or list(known), known, 0)
     found = every_address_key(address, gate)
     with conn.transaction():
-        _check_key(conn, key, account)
+        check_key(conn, key, account)
         writes.lock_people(conn, np.array([one.column for one in found], np.int64))
         now = writes.now(conn)
         event = writes.append_event(
@@ -156,10 +157,10 @@ def import_csv(
     """A list of consents to these sellers, all or nothing. Raises `BadInput` naming file, line and column.
 
     Columns: `address`, `level`, and of `given`, `until`, `channels`, `purposes`, `covers`,
-    `evidence`, `names_seller` those that are there; `columns_named` maps these names to the file's.
+    `evidence`, `names_seller`, `given_by_person` those that are there; `columns_named` maps these names to the file's.
     """
     gate = gate or opened()
-    those = _named(list(sellers), sellers_of(conn, account), 0)
+    those = named_sellers(list(sellers), sellers_of(conn, account), 0)
     return imports.consents(conn, gate, account, those, path, by, dict(columns_named or {}), tick)
 
 
@@ -191,7 +192,7 @@ def _keys(text: str, secrets: Sequence[Secret], key: str) -> list[AddressKey]:
     return list(dict.fromkeys(good))
 
 
-def _named(names: Sequence[str], known: Mapping[str, UUID], place: int) -> list[UUID]:
+def named_sellers(names: Sequence[str], known: Mapping[str, UUID], place: int) -> list[UUID]:
     missing = [name for name in names if name not in known]
     if missing or not names:
         what = f"no seller `{missing[0][:80]}` in this account" if missing else "names no seller"
@@ -199,7 +200,7 @@ def _named(names: Sequence[str], known: Mapping[str, UUID], place: int) -> list[
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _check_key(conn: Connection, key: UUID | None, account: UUID) -> None:
+def check_key(conn: Connection, key: UUID | None, account: UUID) -> None:
     if key is not None and conn.execute(KEY_STANDS, [key, account]).fetchone() is None:
         raise Refused("key_revoked", "the API key was revoked")
 
@@ -216,6 +217,7 @@ def _payload(one: Given) -> dict[str, object]:
         "purposes": one.purposes,
         "covers": one.covers,
         "names_seller": one.names_seller,
+        "given_by_person": one.given_by_person,
         "evidence": one.evidence is not None,
     }
     return {name: value for name, value in said.items() if value is not None}
@@ -230,7 +232,9 @@ def _columns(one: Given) -> writes.Consents:
     ) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
         return np.array([-1 if words is None else mask(words)], np.int16)
 
-    names = -1 if one.names_seller is None else int(one.names_seller)
+    def three(value: bool | None) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+        return np.array([-1 if value is None else int(value)], np.int8)
+
     return writes.Consents(
         level=np.array([one.level.bit], np.int16),
         given_at=np.array([MISSING if one.given_at is None else one.given_at], np.int64),
@@ -240,5 +244,6 @@ def _columns(one: Given) -> writes.Consents:
         purposes=bits(one.purposes),
         covers=bits(one.covers),
         evidence=np.array([int(one.evidence is not None)], np.int8),
-        names_seller=np.array([names], np.int8),
+        names_seller=three(one.names_seller),
+        given_by_person=three(one.given_by_person),
     )

@@ -245,6 +245,7 @@ class _Batch:
         alerts = reading.add(gather.READ_ALERTS)
         suppressions = reading.add(gather.SUPPRESSIONS, probes)
         consents = reading.add(gather.CONSENTS, probes)
+        dealings = reading.add(gather.RELATIONSHIPS, probes, accounts)
         key_rows = reading.add(gather.KEYS, columns.uuids(keys)) if keys else -1
         registered = -1
         if any(contact.from_ is not None and contact.channel is Channel.SMS for contact in claims.contacts):
@@ -264,6 +265,7 @@ class _Batch:
                 sender_ids=[(row[0], row[1], row[2]) for row in rows[registered]] if registered >= 0 else [],
                 suppressions=rows[suppressions],
                 consents=rows[consents],
+                relationships=rows[dealings],
                 attempts=dict(rows[locked]),
                 alerts=gather.in_force(rows[alerts], rows[clock][0][0]),
             ),

@@ -33,6 +33,7 @@ from forbear.kernel.facts import (
     Flag,
     OptOuts,
     RegistryColumn,
+    Relationships,
     Selector,
 )
 from forbear.ledger import attempts as packed
@@ -93,10 +94,17 @@ SUPPRESSIONS: Final = Statement(
 CONSENTS: Final = Statement(
     "consents",
     "SELECT addr, mac, sellers, level, (extract(epoch FROM given_at) * 1000000)::bigint, given_day, until_day,"
-    " channels, purposes, covers, evidence, names_seller, (extract(epoch FROM withdrawn_at) * 1000000)::bigint"
-    " FROM ledger_consent WHERE addr = ANY($1)",
+    " channels, purposes, covers, evidence, names_seller, (extract(epoch FROM withdrawn_at) * 1000000)::bigint,"
+    " given_by_person FROM ledger_consent WHERE addr = ANY($1)",
     (columns.Int8.array_oid,),
-    (number, raw, uuids, number, number, number, number, number, number, number, truth, truth, number),
+    (number, raw, uuids, number, number, number, number, number, number, number, truth, truth, number, truth),
+)
+RELATIONSHIPS: Final = Statement(
+    "relationships",
+    "SELECT addr, mac, account, seller, kind, on_day, ongoing, subject, given_by_person FROM ledger_relationship"
+    " WHERE addr = ANY($1) AND account = ANY($2) AND ended_at IS NULL",
+    (columns.Int8.array_oid, columns.Uuid.array_oid),
+    (number, raw, uuid_of, uuid_of, number, number, truth, number, truth),
 )
 
 
@@ -142,6 +150,7 @@ class Stored:
     suppressions: list[tuple[Any, ...]]
     consents: list[tuple[Any, ...]]
     attempts: dict[int, bytes]  # addr -> packed
+    relationships: list[tuple[Any, ...]] = field(default_factory=list)
     alerts: frozenset[str] = frozenset()  # places of the emergencies in force
 
 
@@ -182,7 +191,8 @@ def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stor
         registries=_registries(gate, claims, distinct, sender_row, selector, selectors, now),
         caller=caller,
         callers=callers,
-        consents=_consents(claims, senders, stored.consents, rows_of),
+        consents=_consents(claims, senders, stored.consents, rows_of, true),
+        relationships=_relationships(claims, senders, stored.relationships, rows_of, true),
         opt_outs=opt_outs,
         dialler=dialler,
     )
@@ -348,14 +358,26 @@ def covers_contact(channels: int, covers: int, campaign: int, channel: int, mark
     return marketing or covers == OptOutScope.ALL.bit
 
 
+_GAVE_NUMBER: Final = np.uint64(1 << Flag.GAVE_NUMBER)
+
+
 def _consents(
-    claims: Claims, senders: Sequence[Sender], stored: Sequence[tuple[Any, ...]], rows_of: dict[int, list[int]]
+    claims: Claims,
+    senders: Sequence[Sender],
+    stored: Sequence[tuple[Any, ...]],
+    rows_of: dict[int, list[int]],
+    true: npt.NDArray[np.uint64],
 ) -> Consents | None:
+    """The consents of each row. One that stands may say that the person gave the number: `true` gets it."""
     found: list[tuple[int, ...]] = []
     for addr, mac, sellers, *rest in stored:
-        level, given_at, given_day, until_day, channels, purposes, covers, evidence, names_seller, withdrawn = rest
+        level, given_at, given_day, until_day, channels, purposes, covers, evidence, names_seller, withdrawn, gave = (
+            rest
+        )
         for row in rows_of.get(addr, ()):
             if senders[row].seller.id in sellers and _confirmed(claims, row, addr, mac):
+                if gave and withdrawn is None:
+                    true[row] |= _GAVE_NUMBER
                 found.append(
                     (
                         *(row, level, _or_missing(given_day), _or_missing(given_at), _or_missing(until_day)),
@@ -367,6 +389,31 @@ def _consents(
     parts = [np.array(column, np.int64) for column in zip(*sorted(found), strict=True)]
     types = (np.int32, np.int16, np.int32, np.int64, np.int32, np.int16, np.int16, np.int16, np.int8, np.int8, np.int64)
     return Consents(*(column.astype(kind) for column, kind in zip(parts, types, strict=True)))
+
+
+def _relationships(
+    claims: Claims,
+    senders: Sequence[Sender],
+    stored: Sequence[tuple[Any, ...]],
+    rows_of: dict[int, list[int]],
+    true: npt.NDArray[np.uint64],
+) -> Relationships | None:
+    """What the row's own account recorded for its seller. A dealing nobody recorded is not known, never "no"."""
+    found: list[tuple[int, ...]] = []
+    for addr, mac, account, seller, kind, on_day, ongoing, subject, gave in stored:
+        for row in rows_of.get(addr, ()):
+            sender = senders[row]
+            if account == sender.account.id and seller == sender.seller.id and _confirmed(claims, row, addr, mac):
+                mine = int(claims.subject[row])
+                related = NOT_KNOWN if not mine or not subject else YES if mine == subject else NO
+                found.append((row, kind, _or_missing(on_day), _three(ongoing), related))
+                if gave:
+                    true[row] |= _GAVE_NUMBER
+    if not found:
+        return None
+    parts = [np.array(column, np.int64) for column in zip(*sorted(found), strict=True)]
+    types = (np.int32, np.int16, np.int32, np.int8, np.int8)
+    return Relationships(*(column.astype(kind) for column, kind in zip(parts, types, strict=True)))
 
 
 def _or_missing(value: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Lists of suppressions and consents from CSV: read whole, or refused whole with file, line and column.
+"""Lists of suppressions, consents and dealings from CSV: read whole, or refused whole with file, line and column.
 
 One transaction. Rows go in by the block, as columns; just before the commit the gate is
 closed for the moment it takes, so that no decision misses what the list says.
@@ -20,7 +20,8 @@ from forbear.core import emails, keys, phones
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, FOREVER, MISSING, parse_day, parse_rfc3339
 from forbear.core.keys import AddressKind
-from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, Word, mask
+from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, RelationshipKind, Word, mask
+from forbear.gate.claims import word_hash
 from forbear.gate.opened import Gate
 from forbear.ledger import addresses, columns, writes
 from forbear.ledger.addresses import Addresses
@@ -33,7 +34,9 @@ _AT_ONCE: Final = 50_000  # rows in one statement
 _SUPPRESSIONS: Final = ("address", "channels", "at")
 _CONSENTS: Final = (
     *("address", "level", "given", "until", "channels", "purposes", "covers", "evidence", "names_seller"),
+    "given_by_person",
 )
+_RELATIONSHIPS: Final = ("address", "kind", "on", "ongoing", "subject", "given_by_person", "reference")
 _TRUTH: Final = {"true": 1, "yes": 1, "1": 1, "false": 0, "no": 0, "0": 0, "": -1}
 
 
@@ -103,11 +106,58 @@ def consents(
             covers=part.masks("covers", ConsentCover, -1),
             evidence=part.truths("evidence"),
             names_seller=part.truths("names_seller"),
+            given_by_person=part.truths("given_by_person"),
         )
         writes.give_consents(conn, ids, known, consent, account, sellers, change)
 
     about = {"sellers": [str(seller) for seller in sellers]}
     return _import(conn, account, path, by, named, _CONSENTS, ("address", "level"), about, write, tick, closing=False)
+
+
+def relationships(
+    conn: Connection,
+    gate: Gate,
+    account: UUID,
+    seller: UUID,
+    path: Path,
+    by: str,
+    named: Mapping[str, str],
+    tick: Tick | None,
+) -> Imported:
+    def write(part: _Part, now: int, change: UUID) -> None:
+        known = part.addresses(gate, None)
+        dealings = writes.Relationships(
+            kind=part.words("kind", RelationshipKind),
+            on_day=part.days("on", now),
+            ongoing=part.truths("ongoing"),
+            subject=part.hashes("subject"),
+            given_by_person=part.truths("given_by_person"),
+        )
+        on = dealings.on_day.astype(np.int64) * DAY
+        happened = np.where(dealings.on_day == MISSING, now, np.minimum(on, now))
+        ids = columns.new_ids(now, part.n)
+        hashes: list[bytes | None] = [None] * part.n
+        told = part.texts("reference")
+        some = sorted(told)
+        kept = writes.keep_personal(
+            conn, [columns.uuid_at(ids, row) for row in some], [{"reference": told[row]} for row in some]
+        )
+        for row, hashed in zip(some, kept, strict=True):
+            hashes[row] = hashed
+        payload = {"import": str(change)}
+        writes.append_events(
+            *(conn, now, Kind.RELATIONSHIP_RECORDED, KnownBy.IMPORT, known, happened, payload),
+            account=account,
+            seller=seller,
+            hashes=hashes,
+            ids=ids,
+        )
+        writes.record_relationships(conn, ids, known, dealings, account, seller, change)
+
+    about = {"seller": str(seller), "of": "relationships"}
+    return _import(
+        conn, account, path, by, named, _RELATIONSHIPS, ("address", "kind"), about, write, tick, closing=False
+    )
 
 
 def _import(
@@ -235,13 +285,42 @@ class _Part:
 
         return self._unique("until", read, MISSING, np.int32)
 
+    def days(self, name: str, now: int) -> npt.NDArray[np.int32]:
+        def read(text: str) -> int:
+            day = parse_day(text)
+            if not 0 <= day <= now // DAY + 1:
+                raise ValueError("lies in the future")
+            return day
+
+        return self._unique(name, read, MISSING, np.int32)
+
+    def hashes(self, name: str) -> npt.NDArray[np.int64]:
+        def read(text: str) -> int:
+            if len(text) > 200:
+                raise ValueError("is longer than 200 characters")
+            return word_hash(text)
+
+        return self._unique(name, read, 0, np.int64)
+
+    def texts(self, name: str) -> dict[int, str]:
+        """By row, what is written there."""
+        if self.names[name] not in self.frame.columns:
+            return {}
+        texts = self.frame[self.names[name]].fill_null("").str.strip_chars().to_list()
+        return {row: text for row, text in enumerate(texts) if text}
+
     def levels(self) -> npt.NDArray[np.int16]:
+        return self.words("level", ConsentLevel)
+
+    def words(self, name: str, kind: type[Word]) -> npt.NDArray[np.int16]:
+        """The bit of one word a row, which every row must have."""
+
         def read(text: str) -> int:
             if not text:
                 raise ValueError("is empty")
-            return _word(ConsentLevel, text).bit
+            return _word(kind, text).bit
 
-        return self._unique("level", read, 0, np.int16, empty=False)
+        return self._unique(name, read, 0, np.int16, empty=False)
 
     def masks(self, name: str, kind: type[Word], default: int) -> npt.NDArray[np.int16]:
         """Words with spaces or `|` between; an empty cell is not known."""

@@ -1,7 +1,7 @@
-"""What the ledger knows about the people of a list: suppressions, consents, attempts, as mapped columns.
+"""What the ledger knows about the people of a list: suppressions, consents, dealings, attempts, as mapped columns.
 
 A wash cannot ask the ledger about ten million people one by one. So the standing
-suppressions and the consents of one account and seller lie in files sorted by address (the
+suppressions, consents and dealings of one account and seller lie in files sorted by address (the
 base, at some number of the ledger's changes); what changed since is read at the start, in
 the same view of the ledger as the number it is caught up to, and laid over them.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -63,9 +63,21 @@ CONSENT: Final = np.dtype(
         ("evidence", "i1"),
         ("names_seller", "i1"),
         ("withdrawn_at", "<i8"),
+        ("given_by_person", "i1"),
         ("gone", "i1"),
     ]
 )
+RELATIONSHIP: Final = np.dtype(
+    [
+        *_COMMON,
+        ("kind", "<i2"),
+        ("on_day", "<i4"),
+        ("ongoing", "i1"),
+        ("given_by_person", "i1"),
+        ("gone", "i1"),
+    ]
+)
+_DTYPES: Final = [str(SUPPRESSION), str(CONSENT), str(RELATIONSHIP)]
 ATTEMPT: Final = np.dtype([("addr", "<i8"), ("record", packed.RECORD)])
 
 _MAC = "coalesce(mac, '\\x00000000000000000000000000000000'::bytea)"
@@ -87,7 +99,13 @@ _SUPPRESSIONS: Final = (  # every part is a constant of this module
 _CONSENTS: Final = (
     f"SELECT addr, id, {_MAC}, level, {_us('given_at')}, coalesce(given_day, ({MISSING})::int),"  # noqa: S608
     f" coalesce(until_day, ({MISSING})::int), channels, purposes, covers, {_bit('evidence')}, {_bit('names_seller')},"
-    f" {_us('withdrawn_at')}, 0::smallint FROM ledger_consent WHERE sellers @> ARRAY[%(seller)s]"
+    f" {_us('withdrawn_at')}, {_bit('given_by_person')}, 0::smallint FROM ledger_consent"
+    " WHERE sellers @> ARRAY[%(seller)s]"
+)
+_RELATIONSHIPS: Final = (
+    f"SELECT addr, id, {_MAC}, kind, coalesce(on_day, ({MISSING})::int), {_bit('ongoing')},"  # noqa: S608
+    f" {_bit('given_by_person')}, {_bit('ended_at IS NOT NULL')}"
+    " FROM ledger_relationship WHERE account = %(account)s AND seller = %(seller)s"
 )
 _SINCE: Final = " AND change IN (SELECT id FROM ledger_change WHERE seq > %(since)s)"
 _WIRE: Final = {"i1": ("i2", 2), "<i2": ("i2", 2), "<i4": ("i4", 4), "<i8": ("i8", 8), "<u8": ("u8", 8)}
@@ -180,6 +198,7 @@ class Known:
     seq: int
     suppressions: Layered
     consents: Layered
+    relationships: Layered
     attempts: Entries
     folder: Path  # of the base
 
@@ -250,7 +269,13 @@ def folder_of(home: Path, account: UUID, seller: UUID) -> Path:
 
 
 def make_base(
-    place: Path, seq: int, suppressions: Iterable[Rows], consents: Iterable[Rows], *, in_order: bool = True
+    place: Path,
+    seq: int,
+    suppressions: Iterable[Rows],
+    consents: Iterable[Rows],
+    relationships: Iterable[Rows] = (),
+    *,
+    in_order: bool = True,
 ) -> Path:
     """Write a base at change number `seq`. Chunks come sorted by address unless `in_order` is false."""
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -259,7 +284,8 @@ def make_base(
     try:
         _spool(part, "suppression", SUPPRESSION, suppressions, in_order)
         _spool(part, "consent", CONSENT, consents, in_order)
-        (part / "base.json").write_text(json.dumps({"seq": seq, "dtype": [str(SUPPRESSION), str(CONSENT)]}))
+        _spool(part, "relationship", RELATIONSHIP, relationships, in_order)
+        (part / "base.json").write_text(json.dumps({"seq": seq, "dtype": _DTYPES}))
         final = place / str(seq)
         if final.exists():
             shutil.rmtree(final)
@@ -319,8 +345,7 @@ def _parts(rows: npt.NDArray[Any]) -> Iterator[slice]:
 
 def _newest(place: Path) -> Path | None:
     found = [p for p in place.iterdir() if p.name.isdecimal()] if place.is_dir() else []
-    dtypes = [str(SUPPRESSION), str(CONSENT)]
-    fit = [p for p in found if json.loads((p / "base.json").read_text())["dtype"] == dtypes]
+    fit = [p for p in found if json.loads((p / "base.json").read_text())["dtype"] == _DTYPES]
     return max(fit, key=lambda p: int(p.name), default=None)
 
 
@@ -335,7 +360,7 @@ def catch_up(conn: Connection, home: Path, account: UUID, seller: UUID, seller_n
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         conn.execute("SET LOCAL statement_timeout = 0")
         seq = reads.caught_up(conn)
-        names = {"owners": owners, "seller": seller, "since": -1}
+        names = {"owners": owners, "account": account, "seller": seller, "since": -1}
         base = _newest(place)
         if base is not None and int(base.name) <= seq:
             names["since"] = int(base.name)
@@ -354,27 +379,31 @@ def catch_up(conn: Connection, home: Path, account: UUID, seller: UUID, seller_n
                 seq,
                 _copied(conn, _SUPPRESSIONS + standing, names, SUPPRESSION),
                 _copied(conn, _CONSENTS + " ORDER BY addr", names, CONSENT),
+                _copied(conn, _RELATIONSHIPS + " AND ended_at IS NULL ORDER BY addr", names, RELATIONSHIP),
             )
             names["since"] = seq
         late = [
             np.concatenate([np.empty(0, dtype), *_copied(conn, query + _SINCE, names, dtype)])
-            for query, dtype in ((_SUPPRESSIONS, SUPPRESSION), (_CONSENTS, CONSENT))
+            for query, dtype in ((_SUPPRESSIONS, SUPPRESSION), (_CONSENTS, CONSENT), (_RELATIONSHIPS, RELATIONSHIP))
         ]
-        stored = _entries(base, "suppression", SUPPRESSION), _entries(base, "consent", CONSENT)
         tried = _attempts(conn, seller_number, now)
-    return Known(seq, _layered(stored[0], late[0]), _layered(stored[1], late[1]), tried, base)
+    return _known(base, seq, late, tried)
 
 
 def opened(base: Path) -> Known:
     """A base as it stands, with nothing laid over it."""
-    empty = np.empty(0, SUPPRESSION), np.empty(0, CONSENT)
-    return Known(
-        int(base.name),
-        _layered(_entries(base, "suppression", SUPPRESSION), empty[0]),
-        _layered(_entries(base, "consent", CONSENT), empty[1]),
-        Entries(np.empty(0, ATTEMPT), np.empty(0, np.int64)),
-        base,
-    )
+    nothing = [np.empty(0, dtype) for dtype in (SUPPRESSION, CONSENT, RELATIONSHIP)]
+    return _known(base, int(base.name), nothing, Entries(np.empty(0, ATTEMPT), np.empty(0, np.int64)))
+
+
+def _known(base: Path, seq: int, late: Sequence[Rows], tried: Entries) -> Known:
+    layers = [
+        _layered(_entries(base, name, dtype), over)
+        for (name, dtype), over in zip(
+            (("suppression", SUPPRESSION), ("consent", CONSENT), ("relationship", RELATIONSHIP)), late, strict=True
+        )
+    ]
+    return Known(seq, layers[0], layers[1], layers[2], tried, base)
 
 
 def _layered(base: Entries, late: Rows) -> Layered:

@@ -17,7 +17,17 @@ import numpy as np
 from forbear.core.errors import BadInput
 from forbear.core.places import Place
 from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, SenderKind
-from forbear.kernel.facts import NOT_KNOWN, Attempts, Consents, Dialler, Facts, OptOuts, RegistryColumn, Selector
+from forbear.kernel.facts import (
+    NOT_KNOWN,
+    Attempts,
+    Consents,
+    Dialler,
+    Facts,
+    OptOuts,
+    RegistryColumn,
+    Relationships,
+    Selector,
+)
 
 VERSION: Final = 1
 _CONSENT = ("level", "given_day", "given_at", "until_day", "channels", "purposes", "covers", "evidence", "names_seller")
@@ -27,12 +37,15 @@ _ATTEMPTS: Final = (
     *("at", "on_day", "channel", "purpose", "mode", "same_subject", "same_debt"),
     *("answered", "conversation", "abandoned", "refused", "unreachable"),
 )
+_RELATIONSHIPS: Final = ("kind", "on_day", "ongoing", "related")
 _REGISTRY: Final = ("listed", "since_day", "checked_day", "checked_at", "edition_day")
 _TYPES: Final = {
     **dict.fromkeys(("at", "given_at", "withdrawn_at", "checked_at"), np.int64),
     **dict.fromkeys(("on_day", "given_day", "until_day", "since_day", "checked_day", "edition_day"), np.int32),
     **dict.fromkeys(("level", "channels", "purposes", "covers", "scope", "channel", "purpose", "mode"), np.int16),
     **dict.fromkeys(("evidence", "names_seller", "same_campaign", "same_subject", "same_debt"), np.int8),
+    **dict.fromkeys(("kind",), np.int16),
+    **dict.fromkeys(("ongoing", "related"), np.int8),
     **dict.fromkeys(("answered", "conversation", "abandoned", "refused", "unreachable", "listed"), np.int8),
 }
 
@@ -105,8 +118,11 @@ def pack(facts: Facts) -> list[bytes]:
         sent = np.broadcast_to(facts.confirmations_sent, (n,)).tolist()
     by_row = zip(*answers, strict=True) if answers else [()] * n
     columns = zip(true, false, by_row, callers, consents, opt_outs, attempts, counts, sent, strict=True)
+    # what came later stands at the end, and only where there is any: rows without it are as they always were
+    dealings = _entries(facts.relationships, _RELATIONSHIPS, n)
     return [
-        _encode((VERSION, yes, no, tuple(zip(names, said, strict=True)), *rest)) for yes, no, said, *rest in columns
+        _encode((VERSION, yes, no, tuple(zip(names, said, strict=True)), *rest, *(() if of is None else (of,))))
+        for (yes, no, said, *rest), of in zip(columns, dealings, strict=True)
     ]
 
 
@@ -144,6 +160,7 @@ def unpack(rows: Sequence[bytes], selectors: Sequence[Selector], at: Sequence[in
         consents=_column(Consents, _CONSENTS, [part[5] for part in parts]),
         opt_outs=_column(OptOuts, _OPT_OUTS, [part[6] for part in parts]),
         attempts=_column(Attempts, _ATTEMPTS, [part[7] for part in parts]),
+        relationships=_column(Relationships, _RELATIONSHIPS, [part[10] if len(part) > 10 else None for part in parts]),
         dialler=dialler,
         confirmations_sent=sent,
     )
@@ -153,7 +170,7 @@ def _registry_rows(column: RegistryColumn, n: int) -> list[tuple[int, ...]]:
     return list(zip(*(np.broadcast_to(getattr(column, name), (n,)).tolist() for name in _REGISTRY), strict=True))
 
 
-def _entries(column: Consents | OptOuts | Attempts | None, names: Sequence[str], n: int) -> list[Any]:
+def _entries(column: Consents | Relationships | OptOuts | Attempts | None, names: Sequence[str], n: int) -> list[Any]:
     """By row: the list of its entries, None where it has none."""
     found: list[Any] = [None] * n
     if column is None:

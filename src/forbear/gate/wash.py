@@ -39,7 +39,19 @@ from forbear.gate.gather import AccountFacts, SellerFacts, Sender
 from forbear.gate.known import Hits, Known, Reach, in_sorted
 from forbear.gate.lists import Done, List, Tick
 from forbear.gate.opened import Gate
-from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Consents, Facts, Flag, OptOuts, RegistryColumn, Selector
+from forbear.kernel.facts import (
+    NO,
+    NOT_KNOWN,
+    YES,
+    Attempts,
+    Consents,
+    Facts,
+    Flag,
+    OptOuts,
+    RegistryColumn,
+    Relationships,
+    Selector,
+)
 from forbear.kernel.judge import ENGINE, Answers
 from forbear.ledger import attempts as packed
 from forbear.ledger import writes
@@ -257,6 +269,7 @@ class Washer:
         )
         stopped = self._find(self._said, address)
         consents, tried = self._find(self.known.consents, address), self._find(self.known.attempts, address)
+        dealings = self._find(self.known.relationships, address)
         present, local = _dense(self._combinations(batch))
         with self._lock:
             new = [i for i, code in enumerate(present.tolist()) if code not in self._line_of]
@@ -271,15 +284,18 @@ class Washer:
             lines, table = list(self._index), self._table
             of_code = np.array([self._line_of[code] for code in present.tolist()], np.uint32)
         which = of_code[local]
-        own = np.unique(np.concatenate([stopped.row, consents.row, tried.row]))
+        own = np.unique(np.concatenate([stopped.row, consents.row, dealings.row, tried.row]))
         if own.size:
             among = np.zeros(frame.height, np.int64)
             among[own] = np.arange(own.size)
             mine = self.asked.reach.campaign
+            facts = self._facts(batch, own)
+            facts.true[among[_who_gave(consents, dealings)]] |= np.uint64(1 << Flag.GAVE_NUMBER)
             facts = replace(
-                self._facts(batch, own),
+                facts,
                 opt_outs=_opt_outs(Hits(among[stopped.row], stopped.entry), mine),
                 consents=_consents(Hits(among[consents.row], consents.entry)),
+                relationships=_relationships(Hits(among[dealings.row], dealings.entry)),
                 attempts=_attempts(Hits(among[tried.row], tried.entry)),
             )
             index: dict[Line, int] = {}
@@ -860,6 +876,25 @@ def _consents(hits: Hits) -> Consents | None:
         hits.row.astype(np.int32),
         *(entry[f.name] for f in fields(Consents) if f.name != "row"),
     )
+
+
+def _relationships(hits: Hits) -> Relationships | None:
+    if not hits.row.size:
+        return None
+    entry = hits.entry
+    return Relationships(
+        row=hits.row.astype(np.int32),
+        kind=np.ascontiguousarray(entry["kind"]),
+        on_day=np.ascontiguousarray(entry["on_day"]),
+        ongoing=np.ascontiguousarray(entry["ongoing"]),
+        related=np.full(hits.row.size, NOT_KNOWN, np.int8),  # a wash states no subject
+    )
+
+
+def _who_gave(consents: Hits, dealings: Hits) -> Ints:
+    """The rows whose person gave the address, as a standing consent or a dealing says."""
+    stands = (consents.entry["given_by_person"] == 1) & (consents.entry["withdrawn_at"] == MISSING)
+    return np.concatenate([consents.row[stands], dealings.row[dealings.entry["given_by_person"] == 1]])
 
 
 def _attempts(hits: Hits) -> Attempts | None:

@@ -18,7 +18,7 @@ _CHUNK: Final = 50_000
 
 
 def caught_up(conn: Connection) -> int:
-    """The number of the last change to suppressions or consents; every smaller one is visible with it."""
+    """The last change to suppressions, consents or relationships, by number; every smaller one is visible with it."""
     row = conn.execute("SELECT coalesce(max(seq), 0) FROM ledger_change").fetchone()
     assert row is not None
     return int(row[0])
@@ -116,6 +116,7 @@ class Consent:
     evidence: bool | None
     names_seller: bool | None
     withdrawn_at: datetime | None
+    given_by_person: bool | None
 
 
 def consents(
@@ -138,10 +139,50 @@ def consents(
         values.append(after)
     rows = conn.execute(
         "SELECT id, addr, sellers, level, given_at, given_day, until_day, channels, purposes, covers, evidence,"  # noqa: S608
-        f" names_seller, withdrawn_at FROM ledger_consent WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
+        f" names_seller, withdrawn_at, given_by_person FROM ledger_consent"
+        f" WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
         [*values, limit],
     )
     return [Consent(row[0], row[1], tuple(row[2]), *row[3:]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    id: UUID
+    addr: int
+    seller: UUID
+    kind: int
+    on_day: int | None
+    ongoing: bool | None
+    subject: int
+    given_by_person: bool | None
+    ended_at: datetime | None
+
+
+def relationships(
+    conn: Connection,
+    account: UUID,
+    *,
+    addr: int | None = None,
+    mac: bytes | None = None,
+    after: UUID | None = None,
+    limit: int = 100,
+) -> list[Relationship]:
+    """What this account recorded, newest first, a page at a time."""
+    where = ["account = %s"]
+    values: list[Any] = [account]
+    if addr is not None:
+        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
+        values += [addr, mac]
+    if after is not None:
+        where.append("id < %s")
+        values.append(after)
+    rows = conn.execute(
+        "SELECT id, addr, seller, kind, on_day, ongoing, subject, given_by_person, ended_at"  # noqa: S608
+        f" FROM ledger_relationship WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
+        [*values, limit],
+    )
+    return [Relationship(*row) for row in rows]
 
 
 def personal(conn: Connection, event: UUID) -> bytes | None:

@@ -249,6 +249,7 @@ class Consents(NamedTuple):
     covers: npt.NDArray[np.int16]
     evidence: npt.NDArray[np.int8]
     names_seller: npt.NDArray[np.int8]
+    given_by_person: npt.NDArray[np.int8]
 
 
 def give_consents(
@@ -263,11 +264,12 @@ def give_consents(
     """State that follows from the events `ids`."""
     conn.execute(
         "INSERT INTO ledger_consent (id, addr, key_id, mac, account, sellers, level, given_at, given_day, until_day,"
-        " channels, purposes, covers, evidence, names_seller, change)"
+        " channels, purposes, covers, evidence, names_seller, given_by_person, change)"
         " SELECT id, addr, key_id, mac, %s, %s, level, given_at, given_day, until_day, channels, purposes, covers,"
-        " evidence, names_seller, %s FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " evidence, names_seller, given_by_person, %s"
+        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " AS u (id, addr, key_id, mac, level, given_at, given_day, until_day, channels, purposes, covers, evidence,"
-        " names_seller)",
+        " names_seller, given_by_person)",
         [
             *(account, list(sellers), change, columns.uuids(ids), columns.int8s(addresses.addr)),
             *(columns.int2s(addresses.key_id), addresses.mac_column, columns.int2s(consents.level)),
@@ -276,6 +278,7 @@ def give_consents(
             columns.int4s(consents.until_day, consents.until_day == MISSING),
             *(columns.int2s(consents.channels), columns.int2s(consents.purposes), columns.int2s(consents.covers)),
             *(columns.three_valued(consents.evidence), columns.three_valued(consents.names_seller)),
+            columns.three_valued(consents.given_by_person),
         ],
     )
 
@@ -291,6 +294,65 @@ def withdraw_consents(
         "UPDATE ledger_consent SET withdrawn_at = %s, change = %s WHERE addr = %s AND mac IS NOT DISTINCT FROM %s"
         " AND sellers && %s AND withdrawn_at IS NULL AND (%s = 0 OR channels = -1 OR channels & %s <> 0)",
         [moment_of(at), change, address.column, address.mac or None, list(sellers), channels, channels],
+    )
+    return done.rowcount
+
+
+class Relationships(NamedTuple):
+    """Dealings as columns. Days since 1970, `MISSING` where not known; int8 three-valued."""
+
+    kind: npt.NDArray[np.int16]  # `RelationshipKind` bit
+    on_day: npt.NDArray[np.int32]
+    ongoing: npt.NDArray[np.int8]
+    subject: npt.NDArray[np.int64]  # hash of its word; 0 none
+    given_by_person: npt.NDArray[np.int8]
+
+
+def record_relationships(
+    conn: Connection,
+    ids: columns.Ids,
+    addresses: Addresses,
+    dealings: Relationships,
+    account: UUID,
+    seller: UUID,
+    change: UUID,
+) -> None:
+    """State that follows from the events `ids`."""
+    conn.execute(
+        "INSERT INTO ledger_relationship (id, addr, key_id, mac, account, seller, kind, on_day, ongoing, subject,"
+        " given_by_person, change) SELECT id, addr, key_id, mac, %s, %s, kind, on_day, ongoing, subject,"
+        " given_by_person, %s FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " AS u (id, addr, key_id, mac, kind, on_day, ongoing, subject, given_by_person)",
+        [
+            *(account, seller, change, columns.uuids(ids), columns.int8s(addresses.addr)),
+            *(columns.int2s(addresses.key_id), addresses.mac_column, columns.int2s(dealings.kind)),
+            columns.int4s(dealings.on_day, dealings.on_day == MISSING),
+            *(columns.three_valued(dealings.ongoing), columns.int8s(dealings.subject)),
+            columns.three_valued(dealings.given_by_person),
+        ],
+    )
+
+
+def end_relationships(
+    conn: Connection,
+    at: int,
+    address: AddressKey,
+    account: UUID,
+    seller: UUID,
+    kind: int,
+    subject: int,
+    event: UUID,
+    change: UUID,
+) -> int:
+    """Ends what this account recorded of the kind, for this seller; of one `subject` unless 0. Returns how many."""
+    done = conn.execute(
+        "UPDATE ledger_relationship SET ended_at = %s, ended_by = %s, change = %s"
+        " WHERE addr = %s AND mac IS NOT DISTINCT FROM %s AND account = %s AND seller = %s AND kind = %s"
+        " AND (%s = 0 OR subject = %s) AND ended_at IS NULL",
+        [
+            *(moment_of(at), event, change, address.column, address.mac or None, account, seller, kind),
+            *(subject, subject),
+        ],
     )
     return done.rowcount
 

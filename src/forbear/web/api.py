@@ -21,12 +21,13 @@ from pydantic import ConfigDict
 from forbear.accounts.permissions import Permission
 from forbear.core.errors import BadInput
 from forbear.core.instants import FOREVER, parse_day, parse_rfc3339, rfc3339
-from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope, Purpose, Word
+from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope, Purpose, RelationshipKind, Word
 from forbear.gate import consent as gate_consent
 from forbear.gate import explain as gate_explain
 from forbear.gate import opt_out as gate_opt_out
 from forbear.gate import owed as gate_owed
 from forbear.gate import redeem as gate_redeem
+from forbear.gate import relationships as gate_relationships
 from forbear.gate import settle as gate_settle
 from forbear.gate import suppress as gate_suppress
 from forbear.ledger.kinds import Outcome, Scope
@@ -36,7 +37,7 @@ from forbear.web.connections import borrowed
 from forbear.web.edge import answered
 from forbear.web.keys import Caller
 from forbear.web.problem import Problem, forbidden, not_found
-from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody, consent_out, words
+from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody, consent_out, relationship_out, words
 
 W = TypeVar("W", bound=Word)
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -488,6 +489,7 @@ class ConsentIn(Words):
     purposes: list[Purpose] | None = None
     covers: list[ConsentCover] | None = None
     names_seller: bool | None = None
+    given_by_person: bool | None = Field(None, description="The person gave this address to the sender")
     evidence: Text | None = Field(None, description="Where the proof is, or its words; absent: no proof is held")
 
 
@@ -502,6 +504,7 @@ class ConsentOut(Schema):
     covers: list[ConsentCover] | None
     evidence: bool | None
     names_seller: bool | None
+    given_by_person: bool | None
     withdrawn: datetime | None
 
 
@@ -527,6 +530,7 @@ def consent(request: HttpRequest, payload: ConsentIn) -> Status[dict[str, Any]]:
             purposes=payload.purposes,
             covers=payload.covers,
             names_seller=payload.names_seller,
+            given_by_person=payload.given_by_person,
             evidence=payload.evidence,
         )
         found = gate_consent.give(connection, asks.account, [given], key=asks.key)
@@ -545,6 +549,71 @@ def consents(
     return {"consents": page, "next": page[-1]["id"] if len(found) > limit else None}
 
 
+class RelationshipIn(Words):
+    """A dealing with a person, or with `ended` its end. What is absent is not known, never "no"."""
+
+    address: AddressText
+    kind: RelationshipKind
+    seller: Name | None = Field(None, description="Whose; absent: the account's first seller")
+    on: Annotated[str, Field(max_length=40)] | None = Field(None, description="The day of the last one")
+    ongoing: bool | None = None
+    subject: Name | None = Field(None, description="What it was about: a contact with the same `subject` is related")
+    given_by_person: bool | None = Field(None, description="The person gave this address to the sender")
+    reference: Text | None = Field(None, description="Where the proof is, or its words: kept as evidence")
+    ended: bool = Field(False, description="What stands of this kind (and `subject`) counts for nothing from now on")
+
+
+class RelationshipsIn(Words):
+    """Recorded in order, all or none."""
+
+    relationships: list[RelationshipIn] = Field(min_length=1, max_length=gate_relationships.MOST)
+
+
+class RelationshipReceiptOut(ReceiptOut):
+    ended: int = Field(description="How many that stood have ended")
+
+
+class RelationshipOut(Schema):
+    id: UUID
+    kind: RelationshipKind
+    seller: UUID
+    on: str | None
+    ongoing: bool | None
+    has_subject: bool
+    given_by_person: bool | None
+    ended: datetime | None
+
+
+class RelationshipsOut(Schema):
+    relationships: list[RelationshipOut]
+    next: UUID | None
+
+
+@api.post("/relationships", response={201: RelationshipReceiptOut}, tags=["relationships"])
+def record_relationships(request: HttpRequest, payload: RelationshipsIn) -> Status[dict[str, Any]]:
+    """Record purchases, inquiries, contracts, donations and customers of the account's sellers, and their ends."""
+    asks = caller(request, Permission.RELATIONSHIP_WRITE)
+    with borrowed() as connection, _within("relationships"):
+        dealings = [
+            gate_relationships.Dealing(**one.model_dump(exclude={"on"}), on=_day(one.on, f"[{place}].on"))
+            for place, one in enumerate(payload.relationships)
+        ]
+        found = gate_relationships.record(connection, asks.account, dealings, key=asks.key)
+    return Status(201, {"events": found.events, "at": rfc3339(found.at), "seq": found.seq, "ended": found.ended})
+
+
+@api.get("/relationships", response=RelationshipsOut, tags=["relationships"])
+def relationships(
+    request: HttpRequest, address: str | None = None, after: UUID | None = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """What the account recorded, newest first; of one address, if given."""
+    asks = caller(request, Permission.RELATIONSHIP_READ)
+    with borrowed() as connection, _one():
+        found = gate_relationships.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
+    page = [relationship_out(one) for one in found[:limit]]
+    return {"relationships": page, "next": page[-1]["id"] if len(found) > limit else None}
+
+
 def _at(text: str | None, key: str) -> int | None:
     try:
         return None if text is None else parse_rfc3339(text)
@@ -557,6 +626,17 @@ def _day(text: str | None, key: str) -> int | None:
         return None if text is None else parse_day(text)
     except ValueError as error:
         raise BadInput(str(error), key=key, todo="write it as 2026-11-24") from None
+
+
+@contextmanager
+def _within(name: str) -> Iterator[None]:
+    """A place in the list (`[3].on`) as the place in the request."""
+    try:
+        yield
+    except BadInput as error:
+        if error.key is not None and error.key.startswith("["):
+            error.key = name + error.key
+        raise
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from forbear.core.codes import Cure, Verdict
 from forbear.core.instants import FOREVER, at_of, date_of, rfc3339
-from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, Word
+from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, RelationshipKind, Word
 from forbear.gate.contact import MAX_CONTACTS, Contact, Words
 from forbear.ledger import reads
 from forbear.rulebook.obligations import Obligation
@@ -117,7 +117,21 @@ def consent_out(one: reads.Consent) -> dict[str, Any]:
         "covers": None if one.covers < 0 else words(ConsentCover, one.covers),
         "evidence": one.evidence,
         "names_seller": one.names_seller,
+        "given_by_person": one.given_by_person,
         "withdrawn": one.withdrawn_at,
+    }
+
+
+def relationship_out(one: reads.Relationship) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "kind": words(RelationshipKind, one.kind)[0],
+        "seller": one.seller,
+        "on": None if one.on_day is None else date_of(one.on_day).isoformat(),
+        "ongoing": one.ongoing,
+        "has_subject": one.subject != 0,
+        "given_by_person": one.given_by_person,
+        "ended": one.ended_at,
     }
 
 
