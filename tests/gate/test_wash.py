@@ -322,7 +322,7 @@ def test_the_receipt_names_what_was_washed_by_what_and_holds_no_address(
     assert sum(receipt["verdicts"].values()) == 12
     assert {r["registry"] for r in receipt["registries"]} == {"us.national", "us.state"}
     assert receipt["rulebook"] == people.gate.engine.digest
-    assert "555" not in json.dumps(receipt)
+    assert not any(area[1:] in json.dumps(receipt) for area in (TX, FL, AZ, PA, NY, CA))
     (stored,) = people.conn.execute(
         "SELECT id, account, payload FROM ledger_event WHERE kind = 'list:washed'"
     ).fetchall()
