@@ -70,3 +70,21 @@ def test_a_list_of_dealings_is_imported(acme: Command, tmp_path: Path) -> None: 
     assert json.loads(acme("relationship", "import", str(file), *how, "--json").out)["rows"] == 1
     file.write_text("phone,kind,on\n+13055550123,purchase,2.11.2026\n")
     refused(acme("relationship", "import", str(file), *how), "sales.csv", "on")
+
+
+def test_a_sender_id_is_recorded_with_the_register_it_stands_on(acme: Command) -> None:  # noqa: F811
+    add = ("account", "sender", "add", "acme", "Acme")
+    assert acme(*add).code == 0
+    assert acme(*add, "--registered-with", "au.sid", "--country", "AU").code == 0
+    assert acme(*add, "--registered-with", "es.alias", "--country", "ES").code == 0
+    (found,) = json.loads(acme("account", "sender", "list", "acme", "--json").out)
+    assert (found["value"], found["channel"], found["registered"]) == ("Acme", "sms", True)
+    assert found["registers"] == {"AU": "au.sid", "ES": "es.alias"}
+    assert acme(*add).code == 0  # says nothing of registers
+    assert "au.sid (AU)" in acme("account", "sender", "list", "acme").out
+    assert acme(*add, "--not-registered").code == 0
+    (found,) = json.loads(acme("account", "sender", "list", "acme", "--json").out)
+    assert (found["registered"], found["registers"]) == (False, {})
+    refused(acme(*add, "--registered-with", "au.sid"), "--registered-with", "--country")
+    refused(acme(*add, "--registered-with", "au.sid", "--country", "Australia"), "country")
+    refused(acme("account", "sender", "add", "acme", " "), "sender")

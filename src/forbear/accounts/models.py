@@ -90,7 +90,8 @@ class SenderIdentity(models.Model):
     seller = models.ForeignKey(Seller, on_delete=models.PROTECT)
     channel = models.CharField(max_length=8)
     value = models.CharField(max_length=254)
-    registered = models.BooleanField(null=True)  # stands on the country's register of sender ids
+    registered = models.BooleanField(null=True)  # stands on a register of sender ids; which: `registers`
+    registers = models.JSONField(default=dict, db_default={})  # country -> the register it stands on there
     since = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -96,6 +96,22 @@ def api_key(conn: Connection, key: UUID) -> ApiKey | None:
     return ApiKey(row[0], row[1], row[2], bytes(row[3]), tuple(row[4]), row[5]) if row else None
 
 
+class SenderIdentity(NamedTuple):
+    channel: str
+    value: str
+    registered: bool | None  # None: not known
+    registers: dict[str, str]  # country -> register
+
+
+def sender_identities(conn: Connection, seller: UUID) -> list[SenderIdentity]:
+    """What a seller's recipients see as sender, the first recorded first."""
+    rows = conn.execute(
+        "SELECT channel, value, registered, registers FROM accounts_senderidentity WHERE seller_id = %s ORDER BY id",
+        [seller],
+    )
+    return [SenderIdentity(*row) for row in rows]
+
+
 def api_keys(conn: Connection, account: UUID) -> list[ApiKey]:
     rows = conn.execute(
         "SELECT id, account_id, name, secret_sha256, permissions, revoked_at IS NOT NULL"

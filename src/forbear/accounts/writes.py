@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -73,13 +74,23 @@ def unlink_seller(conn: Connection, account: UUID, seller: UUID) -> None:
 
 
 def add_sender_identity(
-    conn: Connection, seller: UUID, channel: str, value: str, *, registered: bool | None = None
+    conn: Connection, seller: UUID, channel: str, value: str, *, registers: Mapping[str, str] | None = None
 ) -> None:
-    """What the seller's recipients see as sender, in canonical form, and whether it is on the country's register."""
+    """What the seller's recipients see as sender, in canonical form.
+
+    `registers` (country -> register) are added to those it is known to stand on; an empty mapping says
+    that it stands on none any more, None says nothing. Raises `BadInput`.
+    """
+    value = value.strip()
+    if not value or len(value) > 254 or "\0" in value:
+        raise BadInput("not a sender", key="sender", todo="write what the person will see, 1 to 254 characters")
+    registered = None if registers is None else bool(registers)
     conn.execute(
-        "INSERT INTO accounts_senderidentity (seller_id, channel, value, registered) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (seller_id, channel, value) DO UPDATE SET registered = EXCLUDED.registered",
-        [seller, channel, value, registered],
+        "INSERT INTO accounts_senderidentity AS i (seller_id, channel, value, registered, registers)"
+        " VALUES (%s, %s, %s, %s, %s::jsonb) ON CONFLICT (seller_id, channel, value) DO UPDATE SET"
+        " registered = coalesce(EXCLUDED.registered, i.registered),"
+        " registers = CASE WHEN EXCLUDED.registered IS FALSE THEN '{}' ELSE i.registers || EXCLUDED.registers END",
+        [seller, channel, value, registered, json.dumps(dict(registers or {}))],
     )
 
 

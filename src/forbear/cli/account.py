@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from forbear.cli.say import AsJson
-from forbear.cli.store import account_named, opened
+from forbear.cli.store import SellerName, account_named, opened
 
 account = typer.Typer(help="Accounts: create, list, sellers, API keys, holds.", no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The account's short name, e.g. `acme`.")]
@@ -105,6 +105,76 @@ def seller(
         )
         writes.link_seller(connection, found.id, seller_id)
     typer.echo(f"{slug} serves {seller_slug}")
+
+
+sender = typer.Typer(help="What recipients see as sender: add, list.", no_args_is_help=True)
+account.add_typer(sender, name="sender")
+Shown = Annotated[str, typer.Argument(metavar="SENDER", help="What the person will see, e.g. ACME.")]
+
+
+@sender.command("add")
+def add_sender(
+    slug: Slug,
+    shown: Shown,
+    seller_slug: SellerName = None,
+    channel: Annotated[str, typer.Option(help="sms, voice or email.")] = "sms",
+    registered_with: Annotated[
+        str | None, typer.Option(help="The register of sender ids it stands on, e.g. au.sid.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="The country of that register, ISO 3166-1 alpha-2, e.g. AU.")
+    ] = None,
+    not_registered: Annotated[bool, typer.Option("--not-registered", help="It stands on none any more.")] = False,
+) -> None:
+    """Say what recipients of a seller see as sender, and on which country's register it stands."""
+    from forbear.accounts import writes
+    from forbear.cli.store import one_of, seller_named
+    from forbear.core.errors import BadInput
+    from forbear.core.words import Channel
+
+    _is_country(country)
+    if (registered_with is None) != (country is None) or (not_registered and country is not None):
+        todo = "give both --registered-with and --country, or --not-registered alone"
+        raise BadInput("half a registration", key="--registered-with", todo=todo)
+    registers: dict[str, str] | None = None
+    if registered_with is not None and country is not None:
+        registers = {country: registered_with}
+    elif not_registered:
+        registers = {}
+    with opened() as connection:
+        found = seller_named(account_named(connection, slug), seller_slug)
+        word = one_of(Channel, channel, "--channel")
+        writes.add_sender_identity(connection, found.id, word, shown, registers=registers)
+    where = f" on {registered_with} ({country})" if registers else " on no register" if not_registered else ""
+    typer.echo(f"{found.slug} sends as {shown.strip()}{where}")
+
+
+@sender.command("list")
+def list_senders(slug: Slug, seller_slug: SellerName = None, json: AsJson = False) -> None:
+    """What recipients of a seller see as sender."""
+    from forbear.accounts import reads
+    from forbear.cli.say import as_json, table
+    from forbear.cli.store import seller_named
+
+    with opened() as connection:
+        found = reads.sender_identities(connection, seller_named(account_named(connection, slug), seller_slug).id)
+    if json:
+        as_json([one._asdict() for one in found])
+    elif not found:
+        typer.echo("There is none.")
+    else:
+        none = {None: "not known", False: "on none", True: "on one"}
+        table(
+            ("sender", "channel", "register"),
+            [
+                (
+                    one.value,
+                    one.channel,
+                    ", ".join(f"{v} ({k})" for k, v in one.registers.items()) or none[one.registered],
+                )
+                for one in found
+            ],
+        )
 
 
 @account.command()

@@ -262,7 +262,7 @@ class _Batch:
             seen={(row[0], row[1]): (row[2], row[3]) for row in rows[seen]} if named else {},
             stored=gather.Stored(
                 holds=[(row[0], row[1]) for row in rows[holds]],
-                sender_ids=[(row[0], row[1], row[2]) for row in rows[registered]] if registered >= 0 else [],
+                sender_ids=[(row[0], row[1], row[2], row[3]) for row in rows[registered]] if registered >= 0 else [],
                 suppressions=rows[suppressions],
                 consents=rows[consents],
                 relationships=rows[dealings],

@@ -6,7 +6,7 @@ registries from their mapped snapshots. Nothing a caller says can loosen any of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -77,11 +77,11 @@ KEYS: Final = Statement(
 )
 SENDER_IDS: Final = Statement(
     "sender_ids",
-    "SELECT i.seller_id, lower(i.value), i.registered FROM accounts_senderidentity i"
+    "SELECT i.seller_id, lower(i.value), i.registered, i.registers FROM accounts_senderidentity i"
     " JOIN accounts_accountseller l ON l.seller_id = i.seller_id AND l.account_id = ANY($1)"
     " WHERE i.channel = 'sms' AND i.registered IS NOT NULL",
     (columns.Uuid.array_oid,),
-    (uuid_of, text, truth),
+    (uuid_of, text, truth, jsonb),
 )
 SUPPRESSIONS: Final = Statement(
     "suppressions",
@@ -146,7 +146,7 @@ class Stored:
     """What the store answered about one batch, still as rows. Read under the people's locks."""
 
     holds: list[tuple[UUID | None, UUID | None]]
-    sender_ids: list[tuple[UUID, str, bool]]
+    sender_ids: list[tuple[UUID, str, bool, dict[str, str]]]  # registers by country
     suppressions: list[tuple[Any, ...]]
     consents: list[tuple[Any, ...]]
     attempts: dict[int, bytes]  # addr -> packed
@@ -179,7 +179,7 @@ def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stor
     known = np.uint64(1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN)
     true |= known
     selector, selectors = _selectors(claims, senders, stored.alerts)
-    caller, callers = _callers(claims, senders, stored.sender_ids, true, false)
+    caller, callers = _callers(claims, senders, stored.sender_ids, selector, selectors, true, false)
     dialler = None if claims.dialler is None else Dialler(*claims.dialler)
     facts = Facts(
         n=n,
@@ -489,17 +489,19 @@ def selector_of(
 def _callers(
     claims: Claims,
     senders: Sequence[Sender],
-    sender_ids: Sequence[tuple[UUID, str, bool]],
+    sender_ids: Sequence[tuple[UUID, str, bool, dict[str, str]]],
+    selector: npt.NDArray[np.int32],
+    selectors: Sequence[Selector],
     true: npt.NDArray[np.uint64],
     false: npt.NDArray[np.uint64],
 ) -> tuple[npt.NDArray[np.int32] | None, list[str | None]]:
-    """What the person will see as sender, and whether that stands on a register of sender ids."""
+    """What the person will see as sender, and whether that stands on the register of wherever they may be."""
     callers: list[str | None] = [None]
     if all(contact.from_ is None for contact in claims.contacts):
         return None, callers
     index: dict[str | None, int] = {None: 0}
     rows = np.zeros(len(claims.contacts), np.int32)
-    registered = {(seller, value): known for seller, value, known in sender_ids}
+    registered = {(seller, value): (known, set(registers)) for seller, value, known, registers in sender_ids}
     bit = np.uint64(1 << Flag.SENDER_ID_REGISTERED)
     for row, contact in enumerate(claims.contacts):
         caller = contact.from_.strip() if contact.from_ is not None else None
@@ -507,10 +509,17 @@ def _callers(
         if rows[row] == len(callers):
             callers.append(caller)
         if caller is not None and registered:
-            known = registered.get((senders[row].seller.id, caller.lower()))
-            if known is not None:
-                (true if known else false)[row] |= bit
+            known, there = registered.get((senders[row].seller.id, caller.lower()), (None, set()))
+            if known is False:
+                false[row] |= bit
+            elif known and stands_on(there, selectors[selector[row]]):
+                true[row] |= bit
     return rows, callers
+
+
+def stands_on(countries: Collection[str], selector: Selector) -> bool:
+    """Whether a name on these countries' registers is on that of every place the person may be in."""
+    return all(place.country in countries for place in selector.places)
 
 
 def _registries(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -154,9 +154,9 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
     account, sender, holds = _sender(conn, asked)
     now = writes.now(conn)
     caught = known.catch_up(conn, home(), account.id, sender.seller.id, sender.seller.number, now)
-    caller, registered = _caller(conn, asked, sender.seller)
+    caller, registers = _caller(conn, asked, sender.seller)
     alerts = gather.in_force(conn.execute(gather.ALERTS).fetchall(), asked.at or now)
-    washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registered, alerts)
+    washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registers, alerts)
     if caller is None:
         washer.caller = assumed_caller(asked, sender.seller)
         washer.assumed.append(f"from a number of {washer.caller}" if washer.caller[0] == "+" else "from an address")
@@ -216,7 +216,7 @@ class Washer:
         caught: Known,
         at: int,
         caller: str | None,
-        registered: bool | None = None,
+        registers: Collection[str] | None = None,
         alerts: frozenset[str] = frozenset(),
     ) -> None:
         self.gate, self.asked, self.columns, self.sender, self.known = gate, asked, dict(columns), sender, caught
@@ -225,9 +225,9 @@ class Washer:
         self._barred = None if asked.channel is Channel.EMAIL else caught.barred(asked.reach)
         self._places, self._alerts = _Places(asked, sender, alerts), alerts
         self._true, self._false, self.assumed = _constant_flags(asked, sender, holds)
-        if registered is not None:
-            bit = 1 << Flag.SENDER_ID_REGISTERED
-            self._true, self._false = (self._true | bit, self._false) if registered else (self._true, self._false | bit)
+        self._registers = registers or ()
+        if registers is not None and not registers:
+            self._false |= 1 << Flag.SENDER_ID_REGISTERED
         account, seller = sender
         self._asking = Asking(gate.registries.pinned(), gate.demands, str(account.id), str(seller.id), at)
         self._asked_registries = [name for name in gate.asked if self._asking.layers(name)]
@@ -358,6 +358,10 @@ class Washer:
         false = np.full(n, self._false, np.uint64)
         _raise_flag(true, false, Flag.ADDRESS_UNDERSTOOD, batch.address.faults[rows] == 0)
         _raise_flag(true, false, Flag.SUPPRESSED, batch.suppressed[rows])
+        if self._registers:
+            present, which = np.unique(batch.selector[rows], return_inverse=True)
+            there = [gather.stands_on(self._registers, batch.selectors[one]) for one in present.tolist()]
+            true |= np.array(there, np.uint64)[which] << np.uint64(Flag.SENDER_ID_REGISTERED)
         return Facts(
             n=n,
             now=np.array(self.at, np.int64),
@@ -526,10 +530,11 @@ def _sender(conn: Connection, asked: Asked) -> tuple[AccountFacts, Sender, list[
     return account, Sender(account, seller), list(conn.execute(_HOLDS).fetchall())
 
 
-def _caller(conn: Connection, asked: Asked, seller: SellerFacts) -> tuple[str | None, bool | None]:
-    """What the person will see as sender, and whether it stands on a register of sender ids."""
+def _caller(conn: Connection, asked: Asked, seller: SellerFacts) -> tuple[str | None, Collection[str] | None]:
+    """What the person will see as sender, and on whose countries' registers it stands; None: not known."""
     rows = conn.execute(
-        "SELECT value, registered FROM accounts_senderidentity WHERE seller_id = %s AND channel = %s ORDER BY id",
+        "SELECT value, CASE WHEN registered THEN registers WHEN NOT registered THEN '{}' END"
+        " FROM accounts_senderidentity WHERE seller_id = %s AND channel = %s ORDER BY id",
         [seller.id, asked.channel.value],
     ).fetchall()
     if asked.sender is not None:
