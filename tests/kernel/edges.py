@@ -59,7 +59,7 @@ _NUMBERS = {
 }
 _ELSEWHERE = ["BR", "JP", "NL", "NZ"]
 _FROM = ["+12025550100", "+33162000000", "Acme", "ACMEMAISON12", "61412345678", "news@acme.example", "+61298765432"]
-_COUNTIES = ["Erie", "Erie County", "Orleans parish", "Kings"]
+_COUNTIES = ["Erie", "Erie County", "Erie Co.", "Orleans parish", "Kings", "City of Buffalo"]
 _DAYS_OF_NOTE = [
     date(2026, 3, 8),
     date(2026, 11, 1),

@@ -127,6 +127,8 @@ def test_a_dealing_is_recent_or_going_on(dealing: dict[str, Any], want: Code) ->
     [
         ([], "Erie", Code.FORBIDDEN),
         (["US-OH"], "Erie", Code.SILENT),
+        (["US-OH:City of Erie"], "Kings", Code.SILENT),
+        (["US-OH:Erie"], "Erie Co.", Code.SILENT),
         (["US"], "Erie", Code.SILENT),
         (["US-OH:Erie County"], "erie", Code.SILENT),
         (["US-OH:Erie"], "Kings", Code.FORBIDDEN),

@@ -20,7 +20,7 @@ import numpy as np
 
 from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.instants import DAY, FOREVER_AT, date_of
-from forbear.core.words import Channel, Purpose, Word, mask
+from forbear.core.words import Channel, Purpose, Word
 from forbear.kernel.facts import Flag, Selector
 from forbear.kernel.zones import EMPTY, Ints, Pieces, Spans, open_on_eves, open_spans, outside, pieces, union
 from forbear.rulebook.load import STATED_ONLY
@@ -46,7 +46,7 @@ HORIZON_DAYS = 370
 BUCKET_DAYS = 32
 EARLIEST_YEAR = 2000  # consents and attempts are dated by the clock of their own day, however long ago
 NEVER_KNOWN = 63  # an atom that is neither true nor false: an input nobody stated
-_ALL_PURPOSES = mask(Purpose)
+_MUNICIPAL = re.compile(r"\s*(city|town|village)\s+of\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -683,12 +683,19 @@ def _settled(condition: SelectorCondition, selector: Selector) -> bool | None:
 
 
 def _alerted(region: str, selector: Selector, surely: bool = False) -> bool:
-    """Is an emergency declared where the person may be? A county that is not known may be the one."""
+    """Is an emergency declared where the person may be? A county that is not known may be the one.
+
+    An alert for a city, town or village (`US-NY:City of Buffalo`) reaches its state: a contact names no such place.
+    """
     for alert in selector.alerts:
         place, _, county = alert.partition(":")
         if place not in (region, region[:2]):
             continue
-        if not county or (not surely if selector.county is None else _plain(county) == _plain(selector.county)):
+        if (
+            not county
+            or _MUNICIPAL.match(county)
+            or (not surely if selector.county is None else _plain(county) == _plain(selector.county))
+        ):
             return True
     return False
 
@@ -698,7 +705,7 @@ def _in_county(selection: Selection, county: str) -> bool:
 
 
 def _plain(county: str) -> str:
-    return re.sub(r"\s+(county|parish)$", "", county.strip().casefold())
+    return re.sub(r"\s+(county|parish|co\.?)$", "", county.strip().casefold())
 
 
 def _holidays(

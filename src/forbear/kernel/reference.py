@@ -224,7 +224,9 @@ def emergency_at(place: Place, contact: Situation) -> Sure:
         region, _, named = alert.partition(":")
         if region not in (place.region, place.country):
             continue
-        if not named or (county is not None and _county(named) == _county(county)):
+        first, *rest = named.casefold().split() or [""]
+        municipal = first in ("city", "town", "village") and rest[:1] == ["of"] and len(rest) > 1
+        if not named or municipal or (county is not None and _county(named) == _county(county)):
             return True
         if county is None:
             answer = None
@@ -233,9 +235,10 @@ def emergency_at(place: Place, contact: Situation) -> Sure:
 
 def _county(name: str) -> str:
     name = name.strip().casefold()
-    for ending in (" county", " parish"):
-        name = name.removesuffix(ending)
-    return name.strip()
+    for ending in (" county", " parish", " co.", " co"):
+        if name.endswith(ending):
+            return name.removesuffix(ending).strip()
+    return name
 
 
 def lives_in(counties: tuple[str, ...], county: str) -> bool:
