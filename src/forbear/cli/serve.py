@@ -54,7 +54,7 @@ def serve(
             from forbear.cli.sample import prepare
 
             prepare(f"http://{_named(host)}:{port}")
-        typer.echo(f"Forbear runs at http://{_named(host)}:{port}/  (Ctrl-C stops it)")
+        threading.Thread(target=_announce, args=(_named(host), port, leaving), name="announce", daemon=True).start()
         if store.embedded:
             threading.Thread(target=_keep_up, args=(leaving,), name="database-watch", daemon=True).start()
         threading.Thread(target=_tidy, args=(leaving,), name="upkeep", daemon=True).start()
@@ -65,6 +65,17 @@ def serve(
         if store is not None and store.embedded and not was_running:
             typer.echo("Stopping the database")
             embedded.stop()
+
+
+def _announce(host: str, port: int, leaving: threading.Event) -> None:
+    """Says where it runs once it answers, so that whoever reads the line can use it."""
+    while not leaving.wait(0.05):
+        try:
+            socket.create_connection((host.strip("[]"), port), timeout=1).close()
+        except OSError:
+            continue
+        typer.echo(f"Forbear runs at http://{host}:{port}/  (Ctrl-C stops it)")
+        return
 
 
 def _keep_up(leaving: threading.Event) -> None:
