@@ -17,10 +17,11 @@ from forbear.gate import consent, packed, relationships
 from forbear.gate.claims import word_hash
 from forbear.gate.contact import Contact, Content, OptOutOffer, Recipient
 from forbear.gate.explain import explain
+from forbear.gate.redeem import Spent, redeem
 from forbear.gate.relationships import Dealing
 from forbear.kernel.facts import NO, NOT_KNOWN, YES, Flag
 from forbear.ledger.writes import now
-from tests.gate.conftest import House, make_house
+from tests.gate.conftest import House, make_house, recorded_call
 from tests.gate.test_wash import NOON, TX, register, run  # noqa: F401 - a fixture
 
 PERSON = f"{TX}100"
@@ -305,3 +306,23 @@ def test_a_dealing_that_cannot_be_is_refused_and_nothing_of_its_request_is_kept(
     with pytest.raises(BadInput):
         record(house, good, msgspec.structs.replace(good, **change))
     assert relationships.listed(house.conn, house.account) == []
+
+
+# --- permits
+
+
+def test_a_permit_is_not_redeemed_after_a_dealing_of_its_account_and_seller_ended(house: House) -> None:
+    def spent(ended_by: House | None) -> Spent:
+        record(house, bought(20000))
+        permit = house.one(recorded_call(PERSON)).permit
+        assert permit is not None
+        if ended_by is not None:
+            record(ended_by, bought(20000))
+            record(ended_by, Dealing(address=PERSON, kind=RelationshipKind.PURCHASE, ended=True))
+        (result,) = redeem(house.conn, house.account, [permit])
+        return result.outcome
+
+    stranger = make_house(house.conn, house.gate, "other", house.seller)
+    assert spent(None) is Spent.REDEEMED
+    assert spent(stranger) is Spent.REDEEMED
+    assert spent(house) is Spent.SUPPRESSED

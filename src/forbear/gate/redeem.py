@@ -1,6 +1,6 @@
 """Spend a permit, at the moment of contact: once, in time, and only if nothing has been said since.
 
-Suppressions, opt-outs and holds are read again under the person's lock, which whoever
+Suppressions, opt-outs, ended dealings and holds are read again under the person's lock, which whoever
 records an opt-out takes as well: after an opt-out was acknowledged no permit of that person
 is redeemed.
 """
@@ -35,7 +35,7 @@ class Spent(StrEnum):
     EXPIRED = "expired"
     ALREADY = "already_redeemed"
     SETTLED = "settled"  # its disposition was recorded before
-    SUPPRESSED = "suppressed"  # the person, or a list, said no since it was issued, or took a consent back
+    SUPPRESSED = "suppressed"  # since it was issued somebody said no, took a consent back, or ended a dealing
     HELD = "held"  # the account or seller was stopped since
 
 
@@ -61,7 +61,7 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
     spent = reading.add(_SPENT, ids)
     settled = reading.add(_SETTLED, ids)
     stops = reading.add(_STOPS, people)
-    withdrawn = reading.add(_WITHDRAWN, people)
+    withdrawn = reading.add(_WITHDRAWN, people, account.bytes)
     try:
         rows = reading.go()
         now: int = rows[clock][0][0]
@@ -122,8 +122,10 @@ _STOPS: Final = Statement(
 _WITHDRAWN: Final = Statement(
     "withdrawn",
     "SELECT addr, mac, sellers, channels, (extract(epoch FROM withdrawn_at) * 1000000)::bigint FROM ledger_consent"
-    " WHERE addr = ANY($1) AND withdrawn_at > now() - interval '1 hour'",
-    (columns.Int8.array_oid,),
+    " WHERE addr = ANY($1) AND withdrawn_at > now() - interval '1 hour'"
+    " UNION ALL SELECT addr, mac, ARRAY[seller], -1, (extract(epoch FROM ended_at) * 1000000)::bigint"
+    " FROM ledger_relationship WHERE addr = ANY($1) AND account = $2 AND ended_at > now() - interval '1 hour'",
+    (columns.Int8.array_oid, UUID_OID),
     (number, raw, uuids, number, number),
 )
 _REDEEM: Final = Statement(

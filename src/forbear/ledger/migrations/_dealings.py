@@ -33,7 +33,7 @@ CREATE TABLE ledger_relationship (
     ended_by uuid,
     CONSTRAINT ledger_relationship_end CHECK ((ended_at IS NULL) = (ended_by IS NULL))
 );
-CREATE INDEX ledger_relationship_addr ON ledger_relationship (addr) WHERE ended_at IS NULL;
+CREATE INDEX ledger_relationship_addr ON ledger_relationship (addr);
 CREATE INDEX ledger_relationship_change ON ledger_relationship (change);
 CREATE INDEX ledger_relationship_list ON ledger_relationship (account, id);
 
