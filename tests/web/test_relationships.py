@@ -80,7 +80,10 @@ def test_only_a_key_that_may_records_and_reads_dealings(served: Served) -> None:
 
 
 def test_an_emergency_stops_calls_over_http_while_it_is_declared(served: Served) -> None:
-    there = {"to": "+15045550123", "recipient": {"country": "US", "region": "US-LA", "timezone": "America/Chicago"}}
+    there: dict[str, Any] = {
+        "to": "+15045550123",
+        "recipient": {"country": "US", "region": "US-LA", "timezone": "America/Chicago"},
+    }
     assert "us.la.emergency" not in rules(served, **there)
     alerts.declare(served.database.app(), "US-LA", by="Ana", source="Proclamation 12")
     assert "us.la.emergency" in rules(served, **there)
