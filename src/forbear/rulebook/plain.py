@@ -25,6 +25,7 @@ from forbear.core.words import (
     SenderKind,
     Word,
 )
+from forbear.rulebook import obligations
 from forbear.rulebook.model import (
     ALWAYS,
     NEVER,
@@ -127,30 +128,6 @@ _SCOPES: Final = {
     OptOutScope.CAMPAIGN: "this campaign",
     OptOutScope.DIRECT_MARKETING_OBJECTION: "direct marketing (an objection)",
 }
-OBLIGATIONS: Final = {
-    "identify_caller": "say who calls and for whom",
-    "identify_sender": "say who sends it and for whom",
-    "callback_number": "give a number to call back",
-    "opt_out_text": "say how to opt out",
-    "unsubscribe_header": "carry a List-Unsubscribe header",
-    "postal_address": "give a postal address",
-    "play_opt_out_prompt": "play an opt-out by key press",
-    "show_caller_id": "show a number that can be called back",
-    "disclose_ai": "say that a machine speaks",
-    "end_call_when_asked": "end the call when asked",
-    "state_purpose": "say what the contact is for",
-    "show_own_number": "show a number of one's own",
-    "show_principals_number": "show the principal's number",
-    "state_goods": "say what is for sale",
-    "offer_do_not_call": "offer to be put on the caller's do-not-call list",
-    "sexually_explicit_label": "carry the label for sexually explicit mail",
-    "provider_details": "give the provider's details (Impressum)",
-    "company_details": "give the company's details",
-    "inform_right_to_object": "tell of the right to object",
-    "source_of_data_on_request": "say on request where the data came from",
-    "ask_before_message": "ask, in person, before a recorded message plays",
-    "reference_number": "give a reference number",
-}
 _CHECKS: Final = {
     "requires": "a requirement",
     "forbidden": "a ban",
@@ -167,6 +144,12 @@ _ELSE: Final = {
     Code.UNKNOWN: "Otherwise it is denied until there is evidence (unknown).",
     Code.FORBIDDEN: "Otherwise it is denied, and no evidence helps (forbidden).",
 }
+
+
+def duty(word: str) -> str:
+    """What an obligation asks, to follow "must"."""
+    title = obligations.shipped().entries[word].title
+    return title[0].lower() + title[1:]
 
 
 def kind(rule: Rule) -> str:
@@ -248,7 +231,7 @@ def text(rule: Rule, value: Value, book: Rulebook | None = None) -> list[str]:
             f"An opt-out must be carried out within {_many(value.deadline.number, unit)}{days}; here it is at once."
         )
     if value.obligations:
-        found += [f"The contact must {OBLIGATIONS.get(word, word.replace('_', ' '))}." for word in value.obligations]
+        found += [f"The contact must {duty(word)}." for word in value.obligations]
     for name, number in value.terms:
         found.append(
             {

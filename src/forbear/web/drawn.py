@@ -129,7 +129,7 @@ def owed(drawn: Drawn) -> list[str]:
             continue
         for value in rule.values:
             if value.undated or value.from_day <= local(drawn.week, drawn.week.at)[0] <= value.to_day:
-                found.update(dict.fromkeys(plain.OBLIGATIONS.get(one, one) for one in value.obligations))
+                found.update(dict.fromkeys(plain.duty(one) for one in value.obligations))
     return list(found)
 
 
