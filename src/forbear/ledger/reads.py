@@ -83,14 +83,7 @@ def suppressions(
     standing: bool = True,
 ) -> list[Suppression]:
     """What binds this account, newest first, a page at a time (`after`: the last id of the page before)."""
-    where = ["owner = ANY(%s)"]
-    values: list[Any] = [[NOBODY, account, *sellers]]
-    if addr is not None:
-        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
-        values += [addr, mac]
-    if after is not None:
-        where.append("id < %s")
-        values.append(after)
+    where, values = _page("owner = ANY(%s)", [NOBODY, account, *sellers], addr, mac, after)
     if standing:
         where.append("lifted_at IS NULL")
     rows = conn.execute(
@@ -99,6 +92,20 @@ def suppressions(
         [*values, limit],
     )
     return [Suppression(*row) for row in rows]
+
+
+def _page(
+    whose: str, owner: object, addr: int | None, mac: bytes | None, after: UUID | None
+) -> tuple[list[str], list[Any]]:
+    """What narrows a page to its owner, to one address and to what comes after an id: conditions and their values."""
+    where, values = [whose], [owner]
+    if addr is not None:
+        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
+        values += [addr, mac]
+    if after is not None:
+        where.append("id < %s")
+        values.append(after)
+    return where, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +136,7 @@ def consents(
     limit: int = 100,
 ) -> list[Consent]:
     """What this account recorded, newest first, a page at a time."""
-    where = ["account = %s"]
-    values: list[Any] = [account]
-    if addr is not None:
-        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
-        values += [addr, mac]
-    if after is not None:
-        where.append("id < %s")
-        values.append(after)
+    where, values = _page("account = %s", account, addr, mac, after)
     rows = conn.execute(
         "SELECT id, addr, sellers, level, given_at, given_day, until_day, channels, purposes, covers, evidence,"  # noqa: S608
         f" names_seller, withdrawn_at, given_by_person FROM ledger_consent"
@@ -169,14 +169,7 @@ def relationships(
     limit: int = 100,
 ) -> list[Relationship]:
     """What this account recorded, newest first, a page at a time."""
-    where = ["account = %s"]
-    values: list[Any] = [account]
-    if addr is not None:
-        where.append("addr = %s AND mac IS NOT DISTINCT FROM %s")
-        values += [addr, mac]
-    if after is not None:
-        where.append("id < %s")
-        values.append(after)
+    where, values = _page("account = %s", account, addr, mac, after)
     rows = conn.execute(
         "SELECT id, addr, seller, kind, on_day, ongoing, subject, given_by_person, ended_at"  # noqa: S608
         f" FROM ledger_relationship WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
