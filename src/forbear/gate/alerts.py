@@ -87,17 +87,18 @@ def declare(
 def end(conn: Connection, which: str, *, by: str) -> int:
     """Ends an alert by its id, or all of a place, from now on. Returns how many. Raises `BadInput`."""
     by = _said(by, "by", 200)
+    found: str
+    value: UUID | str
     try:
-        found, values = "id = %s", [UUID(which)]
+        found, value = "id = %s", UUID(which)
     except ValueError:
-        (place,) = _places(which, ())
-        found, values = "place = %s", [place]  # type: ignore[list-item]
+        found, (value,) = "place = %s", _places(which, ())
     with conn.transaction():
         now = writes.now(conn)
         rows = conn.execute(
             "SELECT id, place FROM ledger_alert"  # noqa: S608 - one of two constants
             f" WHERE {found} AND ended_at IS NULL AND (until_at IS NULL OR until_at > %s) ORDER BY id FOR UPDATE",
-            [*values, moment_of(now)],
+            [value, moment_of(now)],
         ).fetchall()
         for alert, place in rows:
             event = writes.append_event(
