@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import tomllib
 from collections.abc import Mapping
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +18,11 @@ from forbear.kernel.judge import Engine
 from forbear.kernel.lint import rests_on_the_store
 from forbear.rulebook.load import STATED_ONLY, shipped
 from forbear.rulebook.model import Rule
+from tests.rulebook.asked import altered, bases_of, verdict
 
 FOLDERS = ("au", "fr", "de", "gb", "house")
 CASES = Path(__file__).parents[2] / "../shared/law/cases.jsonl"
 OURS = [rule for rule in shipped().rules if rule.file.split("/")[0] in FOLDERS]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(shipped())
 
 
 def lines() -> list[str]:
@@ -40,29 +33,11 @@ def lines() -> list[str]:
 
 
 def bases() -> list[tuple[str, Mapping[str, Any]]]:
-    found: dict[str, Any] = {}
-    for folder in ("au", "fr", "de", "gb"):
-        text = resources.files("forbear.rulebook").joinpath(folder, "bases.toml").read_text(encoding="utf-8")
-        found |= tomllib.loads(text)
-    return sorted(found.items())
-
-
-def verdict(engine: Engine, case: Mapping[str, Any]) -> tuple[str, str | None, tuple[str, ...]]:
-    answers = engine.judge(facts_of([read(case)]))
-    word, _ = answers.verdict(0)
-    return word.value, rfc3339(int(answers.earliest[0])) if word.value == "defer" else None, answers.rules(0)
+    return sorted(bases_of(("au", "fr", "de", "gb")).items())
 
 
 def base(name: str, **changes: Any) -> dict[str, Any]:
-    """A base of the rulebook; `contact__mode="live"` changes a key within."""
-    case = copy.deepcopy(dict(dict(bases())[name]))
-    for key, value in changes.items():
-        table, *rest = key.split("__")
-        if rest:
-            case[table][rest[0]] = value
-        else:
-            case[table] = value
-    return case
+    return altered(dict(bases())[name], **changes)
 
 
 @pytest.mark.parametrize("rule", OURS, ids=lambda rule: rule.id)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import tomllib
-from collections.abc import Mapping
 from datetime import date
-from importlib import resources
 from typing import Any
 
 import holidays
 import pytest
 
 from forbear.core.codes import Code
-from forbear.core.instants import date_of, rfc3339
+from forbear.core.instants import date_of
 from forbear.kernel.casefile import read
 from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from forbear.rulebook.load import STATED_ONLY, shipped
 from forbear.rulebook.model import Rule
+from tests.rulebook.asked import altered, bases_of, verdict
 
 STATES = ("es", "it", "nl", "pl", "pt", "ro", "sk", "si", "se")
 UNION = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
@@ -27,38 +24,11 @@ OURS = [rule for rule in shipped().rules if rule.file.split("/")[0] in (*STATES,
 YEARS = range(2025, 2029)
 
 
-def bases() -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    for state in STATES:
-        text = resources.files("forbear.rulebook").joinpath(state, "bases.toml").read_text(encoding="utf-8")
-        found |= tomllib.loads(text)
-    return found
-
-
-BASES = bases()
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(shipped())
+BASES = bases_of(STATES)
 
 
 def base(name: str, **changes: Any) -> dict[str, Any]:
-    """A base of the rulebook; `contact__mode="live"` changes a key within."""
-    case = copy.deepcopy(dict(BASES[name]))
-    for key, value in changes.items():
-        table, *rest = key.split("__")
-        if rest:
-            case[table][rest[0]] = value
-        else:
-            case[table] = value
-    return case
-
-
-def verdict(engine: Engine, case: Mapping[str, Any]) -> tuple[str, str | None, tuple[str, ...]]:
-    answers = engine.judge(facts_of([read(case)]))
-    word, _ = answers.verdict(0)
-    return word.value, rfc3339(int(answers.earliest[0])) if word.value == "defer" else None, answers.rules(0)
+    return altered(BASES[name], **changes)
 
 
 def consent(channel: str = "voice", **changes: Any) -> dict[str, Any]:

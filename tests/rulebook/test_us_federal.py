@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from forbear.rulebook.load import STATED_ONLY, shipped
 from forbear.rulebook.model import Deadline, Retention, Rule
+from tests.rulebook.asked import verdict as said
 
 CASES = Path(__file__).parents[2] / "../shared/law/cases.jsonl"
 BASES = tomllib.loads(resources.files("forbear.rulebook").joinpath("us", "bases.toml").read_text(encoding="utf-8"))
@@ -27,11 +27,6 @@ NOTICES = ["research", "fundraising", "debt_collection", "healthcare", "financia
 NIGHT = "2026-11-25T03:00:00Z"  # ten in the evening in Ohio
 KEY_PRESS = {"kind": "key_press", "requires_login": False}
 REPLY = {"kind": "reply", "requires_login": False}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(shipped())
 
 
 def base(name: str, **changes: Any) -> dict[str, Any]:
@@ -52,12 +47,6 @@ def notice(name: str, purpose: str, **changes: Any) -> dict[str, Any]:
     if purpose == "debt_collection":
         case["contact"]["debt"] = "D-7"
     return case
-
-
-def said(engine: Engine, case: Mapping[str, Any]) -> tuple[str, str | None, tuple[str, ...]]:
-    answers = engine.judge(facts_of([read(case)]))
-    word, _ = answers.verdict(0)
-    return word.value, rfc3339(int(answers.earliest[0])) if word.value == "defer" else None, answers.rules(0)
 
 
 def consent(level: str, channel: str, purpose: str, given: str = "2026-09-15", **more: Any) -> dict[str, Any]:

@@ -17,11 +17,12 @@ import pytest
 from forbear.core.codes import Code
 from forbear.core.instants import date_of, rfc3339
 from forbear.core.words import Channel, Purpose
-from forbear.kernel.casefile import parse, read
+from forbear.kernel.casefile import parse
 from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from forbear.rulebook.load import STATED_ONLY, shipped
 from forbear.rulebook.model import Rule
+from tests.rulebook import asked
 
 LAW = Path(__file__).parents[2] / "../shared/law"
 STATES = (
@@ -59,11 +60,6 @@ MARKETING = {"channels": ["voice"], "purposes": ["marketing"], "evidence": True,
 WRITTEN = {"level": "express_written", "given": "2026-09-15", "covers": ["automated"], **MARKETING}
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(shipped())
-
-
 def case(base: str, state: str, **changes: Any) -> dict[str, Any]:
     """A base of the rulebook moved to a state; `contact__mode="live"` changes a key within, `None` takes it out."""
     moved: dict[str, Any] = copy.deepcopy(BASES[base])
@@ -97,9 +93,7 @@ def case(base: str, state: str, **changes: Any) -> dict[str, Any]:
 
 
 def verdict(engine: Engine, one: Mapping[str, Any]) -> tuple[str, str | None, tuple[str, ...]]:
-    answers = engine.judge(facts_of([read(json.loads(json.dumps(one, default=_text)))]))
-    word, _ = answers.verdict(0)
-    return word.value, rfc3339(int(answers.earliest[0])) if word.value == "defer" else None, answers.rules(0)
+    return asked.verdict(engine, json.loads(json.dumps(one, default=_text)))
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import tomllib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -13,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from forbear.core.instants import rfc3339
 from forbear.kernel.casefile import read
 from forbear.kernel.columns import facts_of
 from forbear.kernel.judge import Engine
 from forbear.rulebook.load import STATED_ONLY, shipped
 from forbear.rulebook.model import Coverage, Rule
+from tests.rulebook.asked import verdict as said
 
 WITH_RULES = [
     "mt",
@@ -58,11 +57,6 @@ NUMBERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(shipped())
-
-
 def bases(state: str) -> dict[str, Any]:
     text = resources.files("forbear.rulebook").joinpath("us", state, "bases.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
@@ -90,12 +84,6 @@ def at(state: str, local: str) -> str:
     """The moment at which clocks there show `local`."""
     zone = ZoneInfo(case_of(state)["recipient"]["timezone"])
     return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def said(engine: Engine, case: Mapping[str, Any]) -> tuple[str, str | None, tuple[str, ...]]:
-    answers = engine.judge(facts_of([read(case)]))
-    word, _ = answers.verdict(0)
-    return word.value, rfc3339(int(answers.earliest[0])) if word.value == "defer" else None, answers.rules(0)
 
 
 def written(channel: str = "voice", **more: Any) -> dict[str, Any]:
