@@ -67,6 +67,16 @@ class Column:
         self._days[id(at)] = (at, first, last)
         return first, last
 
+    def first_day_of(self, at: Moments) -> Ints:
+        """By row: the earliest local day of its moment, `at` being one by row or one for all. MISSING stays MISSING."""
+        if at.ndim and at.min() != at.max():
+            return self.local_days(at, np.arange(self.facts.n, dtype=np.int32))[0]
+        moment = int(at.flat[0]) if at.size else MISSING
+        if moment == MISSING:
+            return np.full(self.facts.n, MISSING, np.int64)
+        days = [min((moment + zone.offset_at(moment)) // DAY for zone in p.clocks(moment)) for p in self.profiles]
+        return np.array(days, np.int64)[self.profile]
+
     def moment(self, row: Rows) -> Moments:
         return self.now[row] if self.now.ndim else np.broadcast_to(self.now, row.shape)
 
@@ -317,9 +327,7 @@ def _fresh(condition: FreshCondition, column: Column) -> Answer:
         return condition.if_asked, False
     checked = answer.checked_day.astype(np.int64)
     if (answer.checked_at != MISSING).any():
-        at = np.broadcast_to(answer.checked_at, (column.facts.n,))
-        first, _ = column.local_days(at, np.arange(column.facts.n, dtype=np.int32))
-        checked = np.where(at != MISSING, first, checked)
+        checked = np.where(answer.checked_at != MISSING, column.first_day_of(answer.checked_at), checked)
     today = column.last_day
     demands: list[tuple[Truth, Truth]] = []  # is the date known, and is it recent enough
     if condition.days is not None:
