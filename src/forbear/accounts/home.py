@@ -14,22 +14,27 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from forbear.core.errors import BadInput
 from forbear.core.keys import Secret
 
+_KEYS: Final = ("address_keys", "token_keys")
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secrets:
-    """`address_keys`: key id -> 32 bytes of HMAC secret; the highest id keys new addresses, older ones only probe."""
+    """Key id -> 32 bytes. The highest of `address_keys` keys new addresses, older ones only probe; the highest of
+    `token_keys` signs new links and webhooks, older ones only check."""
 
     postgres: str
     owner: str
     app: str
     django: str
     address_keys: dict[int, bytes]
+    token_keys: dict[int, bytes]
 
     @property
     def address_key(self) -> Secret:
@@ -70,17 +75,16 @@ def locked(place: Path, name: str) -> Iterator[None]:
 def load_secrets(place: Path | None = None) -> Secrets:
     """Reads the secrets of this home, making them at the first call.
 
-    `FORBEAR_ADDRESS_KEYS` (`1:<64 hex>[,2:<64 hex>]`) stands before the file's address keys.
+    `FORBEAR_ADDRESS_KEYS` (`1:<64 hex>[,2:<64 hex>]`) stands before the file's address keys, `FORBEAR_TOKEN_KEYS`
+    before its token keys: machines that answer for one installation need the same.
     Raises `BadInput` for a file that others can read or that is not ours.
     """
     place = place or home()
     path = place / "secrets.json"
     with locked(place, "secrets"):
         found = _read(path) if path.exists() else _make(path)
-    named = os.environ.get("FORBEAR_ADDRESS_KEYS")
-    if named:
-        return Secrets(found.postgres, found.owner, found.app, found.django, _address_keys(named))
-    return found
+    address_keys, token_keys = _named("FORBEAR_ADDRESS_KEYS"), _named("FORBEAR_TOKEN_KEYS")
+    return replace(found, address_keys=address_keys or found.address_keys, token_keys=token_keys or found.token_keys)
 
 
 def _read(path: Path) -> Secrets:
@@ -88,18 +92,32 @@ def _read(path: Path) -> Secrets:
         raise BadInput("others may read the secrets", file=str(path), todo="chmod 600 it and renew what it holds")
     try:
         raw = json.loads(path.read_bytes())
-        keys = {int(key): bytes.fromhex(value) for key, value in raw.pop("address_keys").items()}
-        if not keys or any(len(value) != 32 for value in keys.values()):
-            raise ValueError("address keys")
-        return Secrets(**raw, address_keys=keys)
+        made = "token_keys" not in raw  # by a version that had none
+        if made:
+            raw["token_keys"] = {"1": secrets.token_hex(32)}
+        address_keys, token_keys = (
+            {int(key): bytes.fromhex(value) for key, value in raw.pop(name).items()} for name in _KEYS
+        )
+        for keys in (address_keys, token_keys):
+            if not keys or any(len(value) != 32 for value in keys.values()):
+                raise ValueError("keys")
+        found = Secrets(**raw, address_keys=address_keys, token_keys=token_keys)
+        if made:
+            _keep(path, found)
+        return found
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise BadInput("not a secrets file", file=str(path), todo="restore it from a backup") from fault
 
 
 def _make(path: Path) -> Secrets:
     postgres, owner, app, django = (secrets.token_urlsafe(32) for _ in range(4))
-    new = Secrets(postgres, owner, app, django, address_keys={1: secrets.token_bytes(32)})
-    raw = asdict(new) | {"address_keys": {str(key): value.hex() for key, value in new.address_keys.items()}}
+    new = Secrets(postgres, owner, app, django, {1: secrets.token_bytes(32)}, {1: secrets.token_bytes(32)})
+    _keep(path, new)
+    return new
+
+
+def _keep(path: Path, new: Secrets) -> None:
+    raw = asdict(new) | {name: {str(key): value.hex() for key, value in getattr(new, name).items()} for name in _KEYS}
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
@@ -107,14 +125,16 @@ def _make(path: Path) -> Secrets:
         handle.flush()
         os.fsync(handle.fileno())
     draft.rename(path)
-    return new
 
 
-def _address_keys(text: str) -> dict[int, bytes]:
+def _named(variable: str) -> dict[int, bytes]:
+    text = os.environ.get(variable)
+    if not text:
+        return {}
     try:
         keys = {int(key): bytes.fromhex(value) for key, _, value in (part.partition(":") for part in text.split(","))}
     except ValueError:
         keys = {}
     if not keys or any(len(value) != 32 or not 0 < key < 2**15 for key, value in keys.items()):
-        raise BadInput("not address keys", key="FORBEAR_ADDRESS_KEYS", todo="write `1:<64 hex digits>`")
+        raise BadInput("not keys", key=variable, todo="write `1:<64 hex digits>`")
     return keys

@@ -105,3 +105,22 @@ class OptOutScope(Word):
     MARKETING = "marketing"
     CAMPAIGN = "campaign"
     DIRECT_MARKETING_OBJECTION = "direct_marketing_objection"
+    LIST = "list"
+    ALL_BUT_NEEDED = "all_but_needed"  # what the person themself needs (an order, a code, a warning) still comes
+
+
+class Way(Word):
+    """How a person said stop, or who passed it on."""
+
+    REPLY = "reply"  # a word or sentence written back
+    LINK = "link"  # the page behind a link, confirmed there
+    ONE_CLICK = "one_click"  # RFC 8058, from the mail program
+    PREFERENCES = "preferences"  # chosen in the preference centre
+    MAIL = "mail"  # to the unsubscribe address
+    KEY_PRESS = "key_press"
+    SPOKEN = "spoken"  # to an agent
+    LETTER = "letter"
+    COMPLAINT = "complaint"
+    CARRIER = "carrier"  # a network told us
+    PROVIDER = "provider"  # a mail or message provider told us
+    IMPORTED = "imported"  # from a list; how it was said is not known

@@ -107,7 +107,7 @@ _COUNTERS: Final = Statement(
 _BATCH: Final = Statement(
     "add_batch",
     "WITH b AS (INSERT INTO ledger_batch VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, root)"
-    " INSERT INTO ledger_logqueue (batch, root) SELECT id, root FROM b",
+    " INSERT INTO ledger_logqueue (kind, source, hash) SELECT 1, id, root FROM b",
     (trip.UUID_OID, trip.MOMENT_OID, trip.INT4_OID, trip.BYTEA_OID, trip.BYTEA_OID, trip.TEXT_OID),
 )
 _FORGET: Final = Statement(

@@ -128,7 +128,7 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
     row = conn.execute(
         "SELECT d.at, d.seller, d.channel, d.purpose, d.mode, d.verdict, d.cure, d.earliest, d.rules, d.obligations,"
         " d.permit, d.facts, s.body, b.rulebook, b.engine, d.batch, d.batch_index, d.overrides,"
-        " EXISTS (SELECT FROM ledger_logqueue q WHERE q.batch = d.batch)"
+        " EXISTS (SELECT FROM ledger_logqueue q WHERE q.source = d.batch)"
         " FROM ledger_decision d JOIN ledger_selector s ON s.digest = d.selector JOIN ledger_batch b ON b.id = d.batch"
         " WHERE d.id = %s AND d.account = %s",
         [decision, account],

@@ -6,7 +6,8 @@ acknowledged, no permit that it covers is issued or redeemed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,10 +17,10 @@ from forbear.accounts.connect import Connection
 from forbear.accounts.reads import account as account_of
 from forbear.core import where
 from forbear.core.errors import BadInput
-from forbear.core.instants import DAY, date_of
+from forbear.core.instants import DAY, date_of, rfc3339
 from forbear.core.keys import KIND_SHIFT, AddressKey
 from forbear.core.places import PlaceSet
-from forbear.core.words import Channel, OptOutScope
+from forbear.core.words import Channel, OptOutScope, Way
 from forbear.gate.claims import address_key, word_hash
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
@@ -38,9 +39,20 @@ class OptOut(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     channel: Channel
     covers: OptOutScope = OptOutScope.ALL
     campaign: str | None = None  # with `campaign`
+    list: str | None = None  # with `list`
     seller: str | None = None  # to whom it was said; absent: every seller of the account
     at: int | None = None
+    until: int | None = None  # a pause: the first moment it no longer binds; absent: no end
+    way: Way | None = None  # how it was said; absent: not known
     text: str | None = None  # what the person wrote or the agent noted: evidence
+
+
+class Written(NamedTuple):
+    """What `then` is handed, before the commit."""
+
+    at: int
+    change: UUID
+    events: list[UUID]
 
 
 class Recorded(msgspec.Struct, kw_only=True):
@@ -60,9 +72,15 @@ def opt_out(
     *,
     key: UUID | None = None,
     known_by: KnownBy = KnownBy.ACCOUNT,
+    keys: Sequence[AddressKey | None] = (),
+    then: Callable[[Written], None] | None = None,
     gate: Gate | None = None,
 ) -> Recorded:
-    """Records what was said, all or none. Raises `BadInput` (which one and why), `Refused`."""
+    """Records what was said, all or none. Raises `BadInput` (which one and why), `Refused`.
+
+    `keys`: where only an address's key is known (a link holds no address), in place of `address`.
+    `then` records what belongs to it (a confirmation, a review) in the same transaction, under the person's lock.
+    """
     gate = gate or opened()
     known = account_of(conn, account)
     if known is None:
@@ -70,11 +88,14 @@ def opt_out(
     by_slug = {seller.slug: seller.id for seller in known.sellers}
     wanted: list[tuple[OptOut, AddressKey, list[UUID]]] = []
     for place, one in enumerate(said):
-        wanted.append((one, _address(one, gate, place), _sellers(one, by_slug, place)))
+        by_key = keys[place] if keys else None
+        wanted.append((one, by_key or _address(one, gate, place), _sellers(one, by_slug, place)))
         if one.text is not None and len(one.text) > _LONGEST:
             raise BadInput(f"longer than {_LONGEST:,} characters", key=f"[{place}].text")
         if (one.covers is OptOutScope.CAMPAIGN) != (one.campaign is not None):
             raise BadInput("`campaign` goes with `covers: campaign`", key=f"[{place}].campaign")
+        if (one.covers is OptOutScope.LIST) != (one.list is not None):
+            raise BadInput("`list` goes with `covers: list`", key=f"[{place}].list")
     if not wanted:
         raise BadInput("no opt-out", key="opt_outs")
     with conn.transaction():
@@ -99,8 +120,14 @@ def opt_out(
                     seller=seller,
                     address=address,
                     happened_at=min(at, now),
-                    payload={"channel": one.channel.value, "covers": one.covers.value, **statutory},
-                    personal={"address": one.address, "text": one.text, "campaign": one.campaign},
+                    payload={
+                        "channel": one.channel.value,
+                        "covers": one.covers.value,
+                        **({} if one.way is None else {"way": one.way.value}),
+                        **({} if one.until is None else {"until": rfc3339(one.until)}),
+                        **statutory,
+                    },
+                    personal={"address": one.address, "text": one.text, "campaign": one.campaign, "list": one.list},
                 )
                 stop = writes.Stop(
                     scope=Scope.SELLER,
@@ -110,10 +137,15 @@ def opt_out(
                     said=True,
                     reason="opt-out",
                     campaign=word_hash(one.campaign) if one.campaign else 0,
+                    list=word_hash(one.list) if one.list else 0,
+                    until=one.until,
+                    way=one.way or "",
                 )
                 ids = columns.ids_of([event])
                 writes.place_suppressions(conn, ids, addresses.of_keys([address]), stop, min(at, now), change)
                 events.append(event)
+        if then is not None:
+            then(Written(now, change, events))
         seq = writes.number_change(conn, change)
     first = min(dues, key=lambda due: due.day, default=None)
     return Recorded(

@@ -23,6 +23,22 @@ class Kind(StrEnum):
     ALERT_ENDED = "alert:ended"
     RELATIONSHIP_RECORDED = "relationship:recorded"
     RELATIONSHIP_ENDED = "relationship:ended"
+    MESSAGE_HEARD = "message:heard"  # somebody wrote to a sender: the words, and what they were taken for
+    MESSAGE_REVIEWED = "message:reviewed"  # a person decided what an unclear message meant
+    MESSAGE_SENT = "message:sent"  # a confirmation, code or notice of ours left
+    MESSAGE_FAILED = "message:failed"
+    ADDRESSES_JOINED = "addresses:joined"  # they are one person's
+    ADDRESSES_PARTED = "addresses:parted"
+    FORM_OPENED = "form:opened"
+    FORM_CLOSED = "form:closed"
+    OPT_IN_ASKED = "opt_in:asked"  # not confirmed yet: nothing may follow from it but the question
+    PREFERENCES_SET = "preferences:set"
+    ABUSE_REPORTED = "abuse:reported"
+    RECEIPT_GIVEN = "receipt:given"
+    ERASURE_ASKED = "erasure:asked"
+    PERSON_EXPORTED = "person:exported"
+    DOSSIER_MADE = "dossier:made"
+    LOG_KEY_MADE = "log_key:made"
 
 
 class KnownBy(StrEnum):
@@ -41,7 +57,18 @@ class Scope(IntEnum):
 
     INSTALLATION = 0
     ACCOUNT = 1
-    SELLER = 2
+    SELLER = 2  # its brand: what people know it by
+    PARTNER = 3  # every account the partner brought
+
+
+class Leaf(IntEnum):
+    """What a leaf of the log stands for."""
+
+    DECISIONS = 1  # the root of one commit's decisions
+    EVENT = 2
+    EVENTS = 3  # the root of the events of one list
+    REDEMPTION = 4
+    DISPOSITION = 5
 
 
 class Outcome(StrEnum):

@@ -28,6 +28,8 @@ class Event(models.Model):
     mac = models.BinaryField(max_length=16, null=True)
     payload = models.JSONField()  # nothing personal
     personal_hash = models.BinaryField(max_length=32, null=True)  # SHA-256 of salt and canonical part
+    batch = models.UUIDField(null=True)  # of a list: its small tree; null: a leaf of the log itself
+    batch_index = models.IntegerField(null=True)
 
 
 class Personal(models.Model):
@@ -124,6 +126,7 @@ class Permit(models.Model):
     campaign = models.BigIntegerField()  # hashes of the words the caller used; 0 none
     subject = models.BigIntegerField()
     debt = models.BigIntegerField()
+    list = models.BigIntegerField(default=0)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
@@ -157,11 +160,37 @@ class Change(models.Model):
 
 
 class LogQueue(models.Model):
-    """Batch roots waiting for the sequencer."""
+    """Leaves waiting for the sequencer."""
 
     position = models.BigAutoField(primary_key=True)
-    batch = models.UUIDField()
+    kind = models.SmallIntegerField()  # `Leaf`
+    source = models.UUIDField()  # of the batch, event or permit
+    hash = models.BinaryField(max_length=32)
+
+
+class LogEntry(models.Model):
+    """A leaf of the log, in its place."""
+
+    index = models.BigIntegerField(primary_key=True)
+    kind = models.SmallIntegerField()
+    source = models.UUIDField()
+    hash = models.BinaryField(max_length=32)
+
+
+class Checkpoint(models.Model):
+    """A signed head of the log, as it was published."""
+
+    size = models.BigIntegerField(primary_key=True)
     root = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+    note = models.TextField()  # signed-note
+
+
+class ErasedLeaf(models.Model):
+    """The leaf of a decision whose address was erased: it can no longer be built from the row."""
+
+    decision = models.UUIDField(primary_key=True)
+    leaf = models.BinaryField(max_length=32)
 
 
 class Idempotency(models.Model):
@@ -187,11 +216,14 @@ class Suppression(models.Model):
     channels = models.SmallIntegerField()  # mask; 0 is every channel
     covers = models.SmallIntegerField()  # `OptOutScope` bit
     campaign = models.BigIntegerField()  # hash of the campaign's word; 0 none
+    list = models.BigIntegerField(default=0)  # hash of the list's word; 0 none
     said = models.BooleanField()  # by the person (an opt-out), not by an operator or a list
     imported = models.BooleanField()  # came with a list: doubles are harmless there, and waiting for them is not
     reason = models.CharField(max_length=200)
     at = models.DateTimeField()
     last_at = models.DateTimeField()  # the last time it was said again
+    until = models.DateTimeField(null=True)  # a pause the person chose ends here; null: no end
+    way = models.CharField(max_length=16, default="")  # `Way`; empty: not said by a person
     change = models.UUIDField()
     lifted_at = models.DateTimeField(null=True)
     lifted_by = models.UUIDField(null=True)
@@ -218,6 +250,168 @@ class Consent(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     change = models.UUIDField()
     given_by_person = models.BooleanField(null=True)  # the person gave this address to the sender
+    known_by = models.CharField(max_length=16, default="account")
+    wording = models.BinaryField(max_length=32, null=True)  # digest of the words that were shown
+    promised_n = models.SmallIntegerField(null=True)  # at most so many messages ...
+    promised_days = models.SmallIntegerField(null=True)  # ... in so many days
+
+
+class Wording(models.Model):
+    """Words shown to people who consented, once by digest."""
+
+    pk = models.CompositePrimaryKey("account", "digest")
+    account = models.UUIDField()
+    digest = models.BinaryField(max_length=32)
+    name = models.CharField(max_length=200)
+    version = models.CharField(max_length=60)
+    language = models.CharField(max_length=16)
+    text = models.TextField()
+    at = models.DateTimeField()
+
+
+class Evidence(models.Model):
+    """A document or recording that belongs to an event. The bytes are a blob by digest."""
+
+    pk = models.CompositePrimaryKey("event", "digest")
+    event = models.UUIDField()
+    digest = models.BinaryField(max_length=32)
+    account = models.UUIDField()
+    media_type = models.CharField(max_length=100)
+    size = models.BigIntegerField()
+    at = models.DateTimeField()
+
+
+class Form(models.Model):
+    """A form by which people opt in to one list of a seller."""
+
+    id = models.UUIDField(primary_key=True)  # of the event that opened it
+    account = models.UUIDField()
+    seller = models.UUIDField()
+    slug = models.CharField(max_length=60)
+    list = models.CharField(max_length=200)
+    channel = models.SmallIntegerField()
+    purposes = models.SmallIntegerField()
+    level = models.SmallIntegerField()
+    wording = models.BinaryField(max_length=32)
+    language = models.CharField(max_length=16)
+    origins = ArrayField(models.CharField(max_length=300))  # of pages that may embed it
+    promised_n = models.SmallIntegerField(null=True)
+    promised_days = models.SmallIntegerField(null=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+
+class OptIn(models.Model):
+    """An opt-in asked for and not confirmed yet. Forgotten when it expires; never part of a contact list."""
+
+    id = models.UUIDField(primary_key=True)
+    form = models.UUIDField()
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    part = models.BinaryField()  # canonical JSON: the address, page, IP where the policy wants it
+    code_hash = models.BinaryField(max_length=32)
+    tries = models.SmallIntegerField(default=0)
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+
+
+class Join(models.Model):
+    """Addresses of one person, as one account knows them: "stop everything" at one covers all."""
+
+    id = models.UUIDField(primary_key=True)
+    event = models.UUIDField()
+    person = models.UUIDField()
+    account = models.UUIDField()
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    at = models.DateTimeField()
+    parted_at = models.DateTimeField(null=True)
+    parted_by = models.UUIDField(null=True)
+
+
+class Heard(models.Model):
+    """A message that came in, by its carrier's id: one delivered twice is heard once."""
+
+    pk = models.CompositePrimaryKey("connector", "message")
+    connector = models.UUIDField()
+    message = models.CharField(max_length=200)
+    event = models.UUIDField()
+    at = models.DateTimeField()
+
+
+class Review(models.Model):
+    """An unclear message that waits for a person."""
+
+    id = models.UUIDField(primary_key=True)  # of the event that heard it
+    account = models.UUIDField()
+    seller = models.UUIDField(null=True)
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    channel = models.SmallIntegerField()
+    why = models.CharField(max_length=60)
+    language = models.CharField(max_length=16)
+    at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=200, null=True)
+    outcome = models.CharField(max_length=30, null=True)
+
+
+class Outbox(models.Model):
+    """A message of ours to a person (a confirmation, a code, a notice) until it is sent, and that it was."""
+
+    id = models.UUIDField(primary_key=True)
+    account = models.UUIDField(null=True)
+    seller = models.UUIDField(null=True)
+    kind = models.CharField(max_length=30)
+    cause = models.UUIDField()  # the event it follows from: one message of a kind for each
+    channel = models.SmallIntegerField()
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    language = models.CharField(max_length=16)
+    content = models.JSONField(null=True)  # to, from, subject, text, headers; personal: gone once it need not be known
+    at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    tries = models.SmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, default="")
+    provider_id = models.CharField(max_length=200, default="")
+
+
+class Link(models.Model):
+    """What a link to a person's own pages is about. Its token holds this row's id and a signature, no address."""
+
+    id = models.UUIDField(primary_key=True)
+    account = models.UUIDField()
+    seller = models.UUIDField()
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    channel = models.SmallIntegerField()
+    campaign = models.BigIntegerField(default=0)
+    list = models.BigIntegerField(default=0)
+    fresh_until = models.DateTimeField(null=True)  # sent to the address itself: until then it shows what is personal
+    at = models.DateTimeField()
+
+
+class ErasureRequest(models.Model):
+    """Somebody asked to be forgotten."""
+
+    id = models.UUIDField(primary_key=True)  # of the event
+    account = models.UUIDField()
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    done_by = models.UUIDField(null=True)
 
 
 class Relationship(models.Model):

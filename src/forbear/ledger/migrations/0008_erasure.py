@@ -1,0 +1,38 @@
+"""Erasure: requests, leaves that can no longer be built, and what the erase role may change."""
+
+from django.db import migrations, models
+
+from forbear.ledger.migrations._erasure import DOWN, UP
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ledger", "0007_log")]
+
+    operations = [
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(UP, DOWN)],
+            state_operations=[
+                migrations.CreateModel(
+                    name="ErasedLeaf",
+                    fields=[
+                        ("decision", models.UUIDField(primary_key=True, serialize=False)),
+                        ("leaf", models.BinaryField(max_length=32)),
+                    ],
+                ),
+                migrations.CreateModel(
+                    name="ErasureRequest",
+                    fields=[
+                        ("id", models.UUIDField(primary_key=True, serialize=False)),
+                        ("account", models.UUIDField()),
+                        ("addr", models.BigIntegerField()),
+                        ("key_id", models.SmallIntegerField()),
+                        ("mac", models.BinaryField(max_length=16, null=True)),
+                        ("at", models.DateTimeField()),
+                        ("due_at", models.DateTimeField()),
+                        ("done_at", models.DateTimeField(null=True)),
+                        ("done_by", models.UUIDField(null=True)),
+                    ],
+                ),
+            ],
+        )
+    ]
