@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -16,31 +14,37 @@ from ninja.errors import ValidationError as NinjaValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.security import HttpBearer
-from pydantic import ConfigDict
 
 from forbear.accounts.permissions import Permission
-from forbear.core.errors import BadInput
-from forbear.core.instants import FOREVER, parse_day, parse_rfc3339, rfc3339
-from forbear.core.words import Channel, ConsentCover, ConsentLevel, OptOutScope, Purpose, RelationshipKind, Word
-from forbear.gate import consent as gate_consent
+from forbear.core.instants import rfc3339
+from forbear.core.words import RelationshipKind, Word
 from forbear.gate import explain as gate_explain
-from forbear.gate import opt_out as gate_opt_out
 from forbear.gate import owed as gate_owed
 from forbear.gate import redeem as gate_redeem
 from forbear.gate import relationships as gate_relationships
 from forbear.gate import settle as gate_settle
-from forbear.gate import suppress as gate_suppress
-from forbear.ledger.kinds import Outcome, Scope
+from forbear.ledger.kinds import Outcome
 from forbear.rulebook.obligations import Obligation
-from forbear.web import keys, obligations
+from forbear.web import consents, hearing, keys, log, obligations, people, suppressions
 from forbear.web.connections import borrowed
 from forbear.web.edge import answered
+from forbear.web.fields import (
+    AddressText,
+    Limit,
+    Name,
+    ReceiptOut,
+    Text,
+    Words,
+    alone,
+    caller,
+    day_of_text,
+    within,
+)
 from forbear.web.keys import Caller
-from forbear.web.problem import Problem, forbidden, not_found
-from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody, consent_out, relationship_out, words
+from forbear.web.problem import Problem, not_found
+from forbear.web.schema import DecisionAnswer, DecisionRequest, ProblemBody, relationship_out
 
 W = TypeVar("W", bound=Word)
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 _PROBLEMS: Final = {
     "400": "Not JSON",
@@ -119,6 +123,11 @@ api = Api(
     urls_namespace="v1",
 )
 api.add_router("/obligations", obligations.router)
+api.add_router("", suppressions.router)
+api.add_router("", consents.router)
+api.add_router("", hearing.router)
+api.add_router("", people.router)
+api.add_router("", log.router)
 
 
 @api.exception_handler(Exception)
@@ -143,27 +152,6 @@ def _wrong(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
     return answered(
         Problem(422, "bad-input", "The request cannot be taken", str(first.get("msg", "")), ".".join(where) or None)
     )
-
-
-def caller(request: HttpRequest, permission: Permission) -> Caller:
-    """Who asks. Raises `Problem` 403 where the key may not."""
-    found = request.auth  # type: ignore[attr-defined]
-    assert isinstance(found, Caller)
-    if permission not in found.permissions:
-        raise forbidden(permission)
-    return found
-
-
-class Words(Schema):
-    """A key that is absent or `null` means not known; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-
-Text = Annotated[str, Field(max_length=20_000)]
-Instant = Annotated[str, Field(max_length=40, description="RFC 3339, with a zone")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-AddressText = Annotated[str, Field(min_length=1, max_length=320, description="E.164 number or e-mail address")]
 
 
 # --- decisions and permits
@@ -365,190 +353,6 @@ _SPENT: Final = {
 }
 
 
-# --- opt-outs, suppressions, consents
-
-
-class OptOutIn(Words):
-    """What a person said."""
-
-    address: AddressText
-    channel: Channel = Field(description="Where it was said")
-    covers: OptOutScope = Field(OptOutScope.ALL, description="How far it reaches")
-    campaign: Name | None = Field(None, description="With `covers: campaign`")
-    seller: Name | None = Field(None, description="To whom it was said; absent: every seller of the account")
-    at: Instant | None = Field(None, description="When; absent: now")
-    text: Text | None = Field(None, description="What the person wrote or the agent noted: kept as evidence")
-
-
-class ReceiptOut(Schema):
-    """It is stored and in force. A list washed at or after `seq` honours it."""
-
-    events: list[UUID]
-    at: str
-    seq: int
-
-
-class OptOutReceiptOut(ReceiptOut):
-    """It is carried out already; `honour_by` is the day by which the law would have had it."""
-
-    honour_by: str | None = None
-    honour_rule: str | None = None
-
-
-@api.post("/opt-outs", response={201: OptOutReceiptOut}, tags=["opt-outs"])
-def opt_out(request: HttpRequest, payload: OptOutIn) -> Status[dict[str, Any]]:
-    """Record that somebody said stop. From the answer on, no permit that it covers is issued or redeemed."""
-    asks = caller(request, Permission.OPT_OUT_RECORD)
-    said = gate_opt_out.OptOut(**payload.model_dump(exclude={"at"}), at=_at(payload.at, "at"))
-    with borrowed() as connection, _one():
-        found = gate_opt_out.opt_out(connection, asks.account, [said], key=asks.key)
-    receipt = {"events": found.events, "at": rfc3339(found.at), "seq": found.seq}
-    return Status(201, {**receipt, "honour_by": found.honour_by, "honour_rule": found.honour_rule})
-
-
-class SuppressionIn(Words):
-    """Somebody not to contact, by the account's own decision."""
-
-    address: AddressText
-    reason: Name
-    seller: Name | None = Field(None, description="For this seller wherever it sends from; absent: for the account")
-    channels: list[Channel] = Field([], description="Empty: every channel")
-    covers: OptOutScope = OptOutScope.ALL
-
-
-class SuppressionOut(Schema):
-    id: UUID
-    whose: Literal["installation", "account", "seller"]
-    channels: list[Channel] = Field(description="Empty: every channel")
-    covers: OptOutScope
-    said: bool = Field(description="By the person, not by a list")
-    reason: str
-    at: datetime
-    last_at: datetime
-
-
-class SuppressionsOut(Schema):
-    suppressions: list[SuppressionOut]
-    next: UUID | None = Field(description="Ask for the next page with `after`; null: this was the last")
-
-
-@api.post("/suppressions", response={201: ReceiptOut}, tags=["suppressions"])
-def suppress(request: HttpRequest, payload: SuppressionIn) -> Status[dict[str, Any]]:
-    """Put an address on the suppression list."""
-    asks = caller(request, Permission.SUPPRESSION_WRITE)
-    with borrowed() as connection, _one():
-        found = gate_suppress.place(
-            connection,
-            asks.account,
-            payload.address,
-            payload.reason,
-            by=f"key {asks.key}",
-            seller=payload.seller,
-            channels=payload.channels,
-            covers=payload.covers,
-            key=asks.key,
-        )
-    return Status(201, {"events": [found.event], "at": rfc3339(found.at), "seq": found.seq})
-
-
-@api.get("/suppressions", response=SuppressionsOut, tags=["suppressions"])
-def suppressions(
-    request: HttpRequest, address: str | None = None, after: UUID | None = None, limit: Limit = 100
-) -> dict[str, Any]:
-    """What binds the account and its sellers, newest first; of one address, if given."""
-    asks = caller(request, Permission.SUPPRESSION_READ)
-    with borrowed() as connection, _one():
-        found = gate_suppress.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
-    page = [
-        {
-            "id": one.id,
-            "whose": Scope(one.scope).name.lower(),
-            "channels": words(Channel, one.channels),
-            "covers": words(OptOutScope, one.covers)[0],
-            "said": one.said,
-            "reason": one.reason,
-            "at": one.at,
-            "last_at": one.last_at,
-        }
-        for one in found[:limit]
-    ]
-    return {"suppressions": page, "next": page[-1]["id"] if len(found) > limit else None}
-
-
-class ConsentIn(Words):
-    """A consent. What is absent is not known, never "no"."""
-
-    address: AddressText
-    level: ConsentLevel
-    sellers: list[Name] = Field([], max_length=100, description="Whom it covers; empty: the account's first seller")
-    given: Annotated[str, Field(max_length=40, description="The instant, or the person's own date")]
-    until: Annotated[str, Field(max_length=40)] | None = Field(
-        None, description="The first day without consent; absent: no period was stated"
-    )
-    channels: list[Channel] | None = None
-    purposes: list[Purpose] | None = None
-    covers: list[ConsentCover] | None = None
-    names_seller: bool | None = None
-    given_by_person: bool | None = Field(None, description="The person gave this address to the sender")
-    evidence: Text | None = Field(None, description="Where the proof is, or its words; absent: no proof is held")
-
-
-class ConsentOut(Schema):
-    id: UUID
-    level: ConsentLevel | None
-    sellers: list[UUID]
-    given: str | None
-    until: str | None
-    channels: list[Channel] | None
-    purposes: list[Purpose] | None
-    covers: list[ConsentCover] | None
-    evidence: bool | None
-    names_seller: bool | None
-    given_by_person: bool | None
-    withdrawn: datetime | None
-
-
-class ConsentsOut(Schema):
-    consents: list[ConsentOut]
-    next: UUID | None
-
-
-@api.post("/consents", response={201: ReceiptOut}, tags=["consents"])
-def consent(request: HttpRequest, payload: ConsentIn) -> Status[dict[str, Any]]:
-    """Record a consent with its evidence."""
-    asks = caller(request, Permission.CONSENT_WRITE)
-    with borrowed() as connection, _one():
-        sellers = payload.sellers or list(gate_consent.sellers_of(connection, asks.account))[:1]
-        given = gate_consent.Given(
-            address=payload.address,
-            level=payload.level,
-            sellers=sellers,
-            given_at=_at(payload.given, "given") if "T" in payload.given.upper() else None,
-            given_day=None if "T" in payload.given.upper() else _day(payload.given, "given"),
-            until_day=FOREVER if payload.until == "indefinite" else _day(payload.until, "until"),
-            channels=payload.channels,
-            purposes=payload.purposes,
-            covers=payload.covers,
-            names_seller=payload.names_seller,
-            given_by_person=payload.given_by_person,
-            evidence=payload.evidence,
-        )
-        found = gate_consent.give(connection, asks.account, [given], key=asks.key)
-    return Status(201, {"events": found.events, "at": rfc3339(found.at), "seq": found.seq})
-
-
-@api.get("/consents", response=ConsentsOut, tags=["consents"])
-def consents(
-    request: HttpRequest, address: str | None = None, after: UUID | None = None, limit: Limit = 100
-) -> dict[str, Any]:
-    """What the account recorded, newest first; of one address, if given."""
-    asks = caller(request, Permission.CONSENT_READ)
-    with borrowed() as connection, _one():
-        found = gate_consent.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
-    page = [consent_out(one) for one in found[:limit]]
-    return {"consents": page, "next": page[-1]["id"] if len(found) > limit else None}
-
-
 class RelationshipIn(Words):
     """A dealing with a person, or with `ended` its end. What is absent is not known, never "no"."""
 
@@ -593,9 +397,9 @@ class RelationshipsOut(Schema):
 def record_relationships(request: HttpRequest, payload: RelationshipsIn) -> Status[dict[str, Any]]:
     """Record purchases, inquiries, contracts, donations and customers of the account's sellers, and their ends."""
     asks = caller(request, Permission.RELATIONSHIP_WRITE)
-    with borrowed() as connection, _within("relationships"):
+    with borrowed() as connection, within("relationships"):
         dealings = [
-            gate_relationships.Dealing(**one.model_dump(exclude={"on"}), on=_day(one.on, f"[{place}].on"))
+            gate_relationships.Dealing(**one.model_dump(exclude={"on"}), on=day_of_text(one.on, f"[{place}].on"))
             for place, one in enumerate(payload.relationships)
         ]
         found = gate_relationships.record(connection, asks.account, dealings, key=asks.key)
@@ -608,43 +412,7 @@ def relationships(
 ) -> dict[str, Any]:
     """What the account recorded, newest first; of one address, if given."""
     asks = caller(request, Permission.RELATIONSHIP_READ)
-    with borrowed() as connection, _one():
+    with borrowed() as connection, alone():
         found = gate_relationships.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
     page = [relationship_out(one) for one in found[:limit]]
     return {"relationships": page, "next": page[-1]["id"] if len(found) > limit else None}
-
-
-def _at(text: str | None, key: str) -> int | None:
-    try:
-        return None if text is None else parse_rfc3339(text)
-    except ValueError as error:
-        raise BadInput(str(error), key=key, todo="write it as 2026-11-24T13:00:00Z") from None
-
-
-def _day(text: str | None, key: str) -> int | None:
-    try:
-        return None if text is None else parse_day(text)
-    except ValueError as error:
-        raise BadInput(str(error), key=key, todo="write it as 2026-11-24") from None
-
-
-@contextmanager
-def _within(name: str) -> Iterator[None]:
-    """A place in the list (`[3].on`) as the place in the request."""
-    try:
-        yield
-    except BadInput as error:
-        if error.key is not None and error.key.startswith("["):
-            error.key = name + error.key
-        raise
-
-
-@contextmanager
-def _one() -> Iterator[None]:
-    """The gate counts what it was handed (`[0].address`); a request of one thing names the key alone."""
-    try:
-        yield
-    except BadInput as error:
-        if error.key is not None:
-            error.key = error.key.removeprefix("[0].")
-        raise
