@@ -30,7 +30,7 @@ setup: $(VENV)/.dev ## Make .venv with everything to run, test and check
 run: $(VENV)/.run ## Start Forbear with a sample account, registry and list (Ctrl-C stops it)
 	@exec $(BIN)/forbear serve --sample
 
-test: $(VENV)/.dev ## Run every test
+test: $(VENV)/.dev test-system ## Run every test (as root, installs the Debian packages they need)
 	@$(BIN)/python -m pytest -q
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts, house rules, migrations (no database)
@@ -70,6 +70,20 @@ lock: $(VENV)/.dev ## Pin and hash the requirements anew (maintainers)
 
 clean: ## Remove .venv and caches (data stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build src/*.egg-info
+
+# What tests need besides Python: a browser with a font for the pages, and Go's own Merkle tree for the log.
+.PHONY: test-system
+test-system:
+	@missing=""; \
+	command -v chromium >/dev/null || missing+=" chromium"; \
+	[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=" fonts-dejavu-core"; \
+	command -v go >/dev/null || missing+=" golang-go"; \
+	[ -d /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog ] || missing+=" golang-golang-x-mod-dev"; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "The tests need these Debian packages:$$missing" >&2; exit 3; fi; \
+	echo "Installing for the tests (once):$$missing"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $$missing >/dev/null
 
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
