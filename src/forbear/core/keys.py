@@ -4,6 +4,10 @@ A key fits a signed 64-bit column: bits 60-62 say the kind, the low 60 bits are 
 number itself or the top 60 bits of HMAC-SHA256(secret, matching form). For the hashed
 kinds a hit is confirmed by the first 16 bytes of the same HMAC; a phone key is exact.
 A secret has an id, stored beside the key, so that old keys stay findable after a change.
+
+A number that was erased is found by its *erased key*: every number asked about is probed under it, millions in a wash,
+so its low 60 bits are SipHash-2-4 (Aumasson, Bernstein 2012) under a key of the secret's, which numpy computes by
+column; a hit is confirmed by 16 bytes of HMAC-SHA256. Without the secret neither can be tried out number by number.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -31,6 +36,7 @@ class AddressKind(IntEnum):
     PHONE = 1
     EMAIL = 2
     SENDER_ID = 3  # alphanumeric sender of an sms
+    ERASED_PHONE = 4  # a number that the ledger no longer holds
 
 
 class Secret(NamedTuple):
@@ -83,3 +89,113 @@ def kind_of(key: int) -> AddressKind:
 def phone_of(key: int) -> int | None:
     """The number a phone key stands for."""
     return key & (1 << KIND_SHIFT) - 1 if key >> KIND_SHIFT == AddressKind.PHONE else None
+
+
+def is_erased(key: int) -> bool:
+    """Whether a key is of a number that was erased."""
+    return key >> KIND_SHIFT == AddressKind.ERASED_PHONE
+
+
+def of_erased_phone(number: int, secret: Secret) -> AddressKey:
+    """The key under which an erased number is still found by whoever has the secret and the number."""
+    assert 0 < number < 1 << KIND_SHIFT, "not an E.164 number"
+    column = int(of_erased_phones(np.array([number], np.uint64), secret)[0])
+    return AddressKey(column, erased_mac(number, secret), secret.id)
+
+
+def erased_mac(number: int, secret: Secret) -> bytes:
+    """What confirms a hit of an erased key."""
+    return hmac.digest(_erased_secret(secret), b"confirm\0" + str(number).encode(), sha256)[:MAC_BYTES]
+
+
+def of_erased_phones(numbers: Numbers, secret: Secret) -> Keys:
+    """The erased keys of a column of E.164 numbers; 0 stays `NO_KEY`."""
+    derived = _erased_secret(secret)
+    low, high = int.from_bytes(derived[:8], "little"), int.from_bytes(derived[8:16], "little")
+    if len(numbers) < _COLUMN_PAYS:
+        top = AddressKind.ERASED_PHONE << KIND_SHIFT
+        return np.array([siphash_one(n, low, high) >> 4 | top if n else NO_KEY for n in numbers.tolist()], np.int64)
+    found = np.empty(len(numbers), np.int64)
+    for start in range(0, len(numbers), _CHUNK):  # what is worked on stays in the processor's cache
+        part = numbers[start : start + _CHUNK]
+        hashed = siphash(part, low, high) >> np.uint64(4)
+        keyed = hashed.astype(np.int64) | AddressKind.ERASED_PHONE << KIND_SHIFT
+        found[start : start + _CHUNK] = np.where(part == 0, NO_KEY, keyed)
+    return found
+
+
+_CHUNK: Final = 1 << 13
+_COLUMN_PAYS: Final = 16  # numbers; a hundred small calls of numpy cost as much as so many by hand
+
+
+@lru_cache(maxsize=64)
+def _erased_secret(secret: Secret) -> bytes:
+    """A key of its own, so that nothing else that is hashed with the secret can meet it."""
+    return hmac.digest(secret.bytes, b"forbear erased phone", sha256)
+
+
+def siphash(values: npt.NDArray[np.uint64], low: int, high: int) -> npt.NDArray[np.uint64]:
+    """SipHash-2-4 of each value (below 2^56) as a message of seven little-endian bytes: one block, the length on top."""
+    block = values | np.uint64(7 << 56)
+    shape = values.shape
+    v0 = np.full(shape, low ^ 0x736F6D6570736575, np.uint64)
+    v1 = np.full(shape, high ^ 0x646F72616E646F6D, np.uint64)
+    v2 = np.full(shape, low ^ 0x6C7967656E657261, np.uint64)
+    v3 = (high ^ 0x7465646279746573) ^ block
+    spare = np.empty(shape, np.uint64)
+    _rounds(2, v0, v1, v2, v3, spare)
+    v0 ^= block
+    v2 ^= np.uint64(0xFF)
+    _rounds(4, v0, v1, v2, v3, spare)
+    found: npt.NDArray[np.uint64] = v0 ^ v1 ^ v2 ^ v3
+    return found
+
+
+_TURNS: Final = {bits: (np.uint64(bits), np.uint64(64 - bits)) for bits in (13, 16, 17, 21, 32)}
+
+
+def _turn(word: npt.NDArray[np.uint64], bits: int, spare: npt.NDArray[np.uint64]) -> None:
+    left, right = _TURNS[bits]
+    np.right_shift(word, right, out=spare)
+    np.left_shift(word, left, out=word)
+    np.bitwise_or(word, spare, out=word)
+
+
+def _rounds(
+    count: int,
+    v0: npt.NDArray[np.uint64],
+    v1: npt.NDArray[np.uint64],
+    v2: npt.NDArray[np.uint64],
+    v3: npt.NDArray[np.uint64],
+    spare: npt.NDArray[np.uint64],
+) -> None:
+    for _ in range(count):
+        for a, b, c, d, first, second in ((v0, v1, v2, v3, 13, 16), (v2, v1, v0, v3, 17, 21)):
+            a += b
+            c += d
+            _turn(b, first, spare)
+            _turn(d, second, spare)
+            b ^= a
+            d ^= c
+            _turn(a, 32, spare)
+
+
+def siphash_one(value: int, low: int, high: int) -> int:
+    """`siphash` of one value, without the cost of columns."""
+    block = value | 7 << 56
+    v0, v1 = low ^ 0x736F6D6570736575, high ^ 0x646F72616E646F6D
+    v2, v3 = low ^ 0x6C7967656E657261, high ^ 0x7465646279746573 ^ block
+    for turn in range(6):
+        if turn == 2:
+            v0 ^= block
+            v2 ^= 0xFF
+        v0, v2 = v0 + v1 & _ALL, v2 + v3 & _ALL
+        v1, v3 = (v1 << 13 & _ALL | v1 >> 51) ^ v0, (v3 << 16 & _ALL | v3 >> 48) ^ v2
+        v0 = v0 << 32 & _ALL | v0 >> 32
+        v2, v0 = v2 + v1 & _ALL, v0 + v3 & _ALL
+        v1, v3 = (v1 << 17 & _ALL | v1 >> 47) ^ v2, (v3 << 21 & _ALL | v3 >> 43) ^ v0
+        v2 = v2 << 32 & _ALL | v2 >> 32
+    return v0 ^ v1 ^ v2 ^ v3
+
+
+_ALL: Final = (1 << 64) - 1
