@@ -213,6 +213,16 @@ class Case:
             return isinstance(emails.parse(self.contact.to), Email)
         return self.number is not None
 
+    @property
+    def standing(self) -> bool | None:
+        """A case has no account, so its standing is good."""
+        return True
+
+    @property
+    def suppressed(self) -> bool | None:
+        """And nothing is suppressed."""
+        return False
+
     @cached_property
     def places(self) -> PlaceSet:
         """Where the person may be, by everything the case says of it."""

@@ -316,7 +316,7 @@ def text_code(rule: Rule, value: Value, contact: Situation, about: frozenset[Pur
             return clause_code(either(value.any_of + value.unless, contact, about), rule.on_fail)
         case "forbidden":
             return clause_code(either(value.unless, contact, about), rule.on_fail)
-        case "owes" | "retains" | "honours":
+        case "owes" | "retains" | "honours" | "reaches":
             return Code.SATISFIED
         case "not_listed":
             assert value.listed is not None
@@ -439,15 +439,15 @@ def holds(condition: Condition, contact: Situation, about: frozenset[Purpose]) -
 
 
 def flag(name: str, contact: Situation) -> Sure:
-    """A yes/no fact of the case. A case has no account, so its standing is good and nothing is suppressed."""
+    """A yes/no fact of the case."""
     case = contact.case
     content = case.contact.content
     offer = content.opt_out if content else None
     match name:
         case "standing":
-            return True
+            return case.standing
         case "suppressed":
-            return False
+            return case.suppressed
         case "address_understood":
             return case.address_understood
         case "identifies_sender" | "postal_address" | "subject_accurate" | "header_accurate" | "promotional":
