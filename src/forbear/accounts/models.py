@@ -137,3 +137,25 @@ class Hold(models.Model):
             ),
         )
         indexes = (models.Index(name="hold_in_force", fields=["placed_at"], condition=Q(lifted_at=None)),)
+
+
+class Connector(models.Model):
+    """A door by which a carrier or mail system hands in what people write back. Its secret is derived, or in a file:
+    never here."""
+
+    id = models.UUIDField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT)
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, null=True)  # whose addresses they are; null: several
+    name = models.CharField(max_length=200)
+    channel = models.CharField(max_length=8)
+    kind = models.CharField(max_length=16)  # how it signs
+    addresses = ArrayField(models.CharField(max_length=254))  # ours, that people write to; empty: any
+    languages = ArrayField(models.CharField(max_length=2))  # in which people write there, beside those of their country
+    created_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(name="connector_channel", condition=Q(channel__in=["voice", "sms", "email"])),
+            models.CheckConstraint(name="connector_kind", condition=Q(kind__in=["standard", "twilio"])),
+        )

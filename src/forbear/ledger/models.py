@@ -354,6 +354,7 @@ class Review(models.Model):
     channel = models.SmallIntegerField()
     why = models.CharField(max_length=60)
     language = models.CharField(max_length=16)
+    stops = ArrayField(models.UUIDField())  # the suspensions of marketing that stand until it is decided
     at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=200, null=True)
@@ -377,7 +378,8 @@ class Outbox(models.Model):
     at = models.DateTimeField()
     next_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    tries = models.SmallIntegerField(default=0)
+    tries = models.SmallIntegerField(default=0)  # that failed for certain
+    taken_at = models.DateTimeField(null=True)  # a worker has it in hand: whether it left is not known yet
     sent_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, default="")

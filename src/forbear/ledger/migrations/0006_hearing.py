@@ -1,5 +1,6 @@
 """Messages that came in, those that wait for a person, those we send, and links to a person's pages."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models
 
 from forbear.ledger.migrations._hearing import DOWN, UP
@@ -61,6 +62,7 @@ class Migration(migrations.Migration):
                         ("next_at", models.DateTimeField()),
                         ("expires_at", models.DateTimeField()),
                         ("tries", models.SmallIntegerField(default=0)),
+                        ("taken_at", models.DateTimeField(null=True)),
                         ("sent_at", models.DateTimeField(null=True)),
                         ("failed_at", models.DateTimeField(null=True)),
                         ("error", models.CharField(default="", max_length=300)),
@@ -79,6 +81,7 @@ class Migration(migrations.Migration):
                         ("channel", models.SmallIntegerField()),
                         ("why", models.CharField(max_length=60)),
                         ("language", models.CharField(max_length=16)),
+                        ("stops", ArrayField(models.UUIDField())),
                         ("at", models.DateTimeField()),
                         ("decided_at", models.DateTimeField(null=True)),
                         ("decided_by", models.CharField(max_length=200, null=True)),

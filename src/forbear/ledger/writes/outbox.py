@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from forbear.accounts.connect import Connection
 from forbear.core.instants import moment_of
 from forbear.core.keys import AddressKey
 from forbear.ledger import columns
+
+WAITING: Final = "forbear_outbox"
+"""The channel of NOTIFY on which the worker hears that there is something to send."""
 
 
 def queue_message(
@@ -40,4 +44,7 @@ def queue_message(
             *(language, json.dumps(content), moment_of(at), moment_of(at), moment_of(expires_at)),
         ],
     ).fetchone()
-    return None if row is None else made
+    if row is None:
+        return None
+    conn.execute("SELECT pg_notify(%s, '')", [WAITING])  # heard at the commit
+    return made
