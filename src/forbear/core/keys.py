@@ -135,13 +135,13 @@ def _erased_secret(secret: Secret) -> bytes:
 
 
 def siphash(values: npt.NDArray[np.uint64], low: int, high: int) -> npt.NDArray[np.uint64]:
-    """SipHash-2-4 of each value (below 2^56) as a message of seven little-endian bytes: one block, the length on top."""
+    """SipHash-2-4 of each value (below 2^56) as a message of seven bytes, little-endian: one block."""
     block = values | np.uint64(7 << 56)
     shape = values.shape
     v0 = np.full(shape, low ^ 0x736F6D6570736575, np.uint64)
     v1 = np.full(shape, high ^ 0x646F72616E646F6D, np.uint64)
     v2 = np.full(shape, low ^ 0x6C7967656E657261, np.uint64)
-    v3 = (high ^ 0x7465646279746573) ^ block
+    v3 = np.uint64(high ^ 0x7465646279746573) ^ block
     spare = np.empty(shape, np.uint64)
     _rounds(2, v0, v1, v2, v3, spare)
     v0 ^= block

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from hmac import compare_digest
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,8 @@ class Claims:
     addresses: Addresses  # `NO_KEY` where `to` is no address of the channel
     numbers: npt.NDArray[np.uint64]  # E.164 digits; 0 for mail
     older: dict[int, tuple[AddressKey, ...]]  # row -> keys under secrets that only probe
+    erased: npt.NDArray[np.int64]  # by secret and row, the key under which the number stands where it was erased
+    secrets: tuple[Secret, ...]
     places: list[Evidence]
     true: npt.NDArray[np.uint64]
     false: npt.NDArray[np.uint64]
@@ -100,6 +103,8 @@ def of_contacts(contacts: list[Contact], secrets: Sequence[Secret]) -> Claims:
         addresses,
         numbers,
         older,
+        erased_keys(numbers, secrets),
+        tuple(secrets),
         places,
         true,
         false,
@@ -111,6 +116,21 @@ def of_contacts(contacts: list[Contact], secrets: Sequence[Secret]) -> Claims:
         _words([contact.subject for contact in contacts]),
         _words([contact.debt for contact in contacts]),
         _counts([contact.dialler for contact in contacts]),
+    )
+
+
+def erased_keys(numbers: npt.NDArray[np.uint64], secrets: Sequence[Secret]) -> npt.NDArray[np.int64]:
+    """The erased keys of the numbers, a row for each secret. To be confirmed: `is_erased_form`."""
+    if not numbers.any():
+        return np.full((len(secrets), len(numbers)), NO_KEY, np.int64)
+    return np.stack([keys.of_erased_phones(numbers, secret) for secret in secrets])
+
+
+def is_erased_form(number: int, addr: int, mac: bytes, secrets: Sequence[Secret]) -> bool:
+    """Whether the erased key (`addr`, `mac`) is that of this number, under any of the secrets."""
+    return bool(number) and any(
+        one.column == addr and compare_digest(one.mac, mac)
+        for one in (keys.of_erased_phone(number, secret) for secret in secrets)
     )
 
 

@@ -231,6 +231,10 @@ class _Batch:
         people = columns.int8s(np.unique(known))
         older = [key.column for some in claims.older.values() for key in some]
         probes = columns.int8s(np.concatenate([np.unique(known), np.array(older, np.int64)])) if older else people
+        erased = np.unique(claims.erased)
+        # what an erasure left: suppressions and attempts. Consents and dealings ended with it
+        everywhere = columns.int8s(np.concatenate([np.unique(known), np.array(older, np.int64), erased]))
+        locks = columns.int8s(np.union1d(known, erased))
         accounts = columns.uuids(list({item.account for item in self.asked}))
         keys = list({item.key for item in self.asked if item.key})
         named = [(item.account, item.idempotency_key) for item in self.asked if item.idempotency_key]
@@ -238,12 +242,12 @@ class _Batch:
         reading.begin()
         reading.add(writes.SHARE_GATE)
         reading.add(writes.LOCK_NEW, people)
-        locked = reading.add(writes.LOCK_READ, people)
+        locked = reading.add(writes.LOCK_READ, locks)
         clock = reading.add(writes.CLOCK)
         account_rows = reading.add(gather.READ_ACCOUNTS, accounts)
         holds = reading.add(gather.READ_HOLDS)
         alerts = reading.add(gather.READ_ALERTS)
-        suppressions = reading.add(gather.SUPPRESSIONS, probes)
+        suppressions = reading.add(gather.SUPPRESSIONS, everywhere)
         consents = reading.add(gather.CONSENTS, probes)
         dealings = reading.add(gather.RELATIONSHIPS, probes, accounts)
         key_rows = reading.add(gather.KEYS, columns.uuids(keys)) if keys else -1
@@ -255,6 +259,8 @@ class _Batch:
             names = columns.texts([name for _, name in named])
             seen = reading.add(_SEEN, columns.uuids([account for account, _ in named]), names)
         rows = reading.go()
+        if not set(known.tolist()) <= {addr for addr, _ in rows[locked]}:
+            raise psycopg.errors.SerializationFailure("a person was erased between making their row and locking it")
         return _Read(
             now=rows[clock][0][0],
             accounts=gather.accounts_of(rows[account_rows]),
@@ -582,6 +588,8 @@ def _some(claims: Claims, rows: npt.NDArray[np.int64]) -> Claims:
         some(claims.addresses, rows),
         claims.numbers[rows],
         {place: claims.older[row] for place, row in enumerate(those) if row in claims.older},
+        claims.erased[:, rows],
+        claims.secrets,
         [claims.places[row] for row in those],
         claims.true[rows],
         claims.false[rows],

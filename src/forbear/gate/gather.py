@@ -15,12 +15,12 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from forbear.core import where
+from forbear.core import keys, where
 from forbear.core.instants import MISSING
 from forbear.core.keys import NO_KEY
 from forbear.core.words import Channel, LineType, Mode, OptOutScope, Purpose, RecipientKind, SenderKind
 from forbear.gate.asking import Asking, Whom
-from forbear.gate.claims import Claims, Evidence
+from forbear.gate.claims import Claims, Evidence, is_erased_form
 from forbear.gate.opened import Gate
 from forbear.kernel.facts import (
     NO,
@@ -205,6 +205,8 @@ def with_attempts(facts: Facts, claims: Claims, senders: Sequence[Sender], attem
     confirmation = claims.purpose == Purpose.OPTOUT_CONFIRMATION.bit
     sent = np.zeros(n, np.int64) if confirmation.any() else None
     blobs = [attempts.get(addr, b"") for addr in claims.addresses.addr.tolist()]
+    for column in claims.erased.tolist():  # what was tried before an erasure still counts
+        blobs = [bytes(blob) + attempts.get(addr, b"") for blob, addr in zip(blobs, column, strict=True)]
     if not any(blobs):
         return replace(facts, attempts=None, confirmations_sent=sent)
     records, row = packed.unpack(blobs)
@@ -282,6 +284,10 @@ def _rows_by_address(claims: Claims) -> dict[int, list[int]]:
     for row, older in claims.older.items():
         for key in older:
             found.setdefault(key.column, []).append(row)
+    for column in claims.erased.tolist():
+        for row, addr in enumerate(column):
+            if addr != NO_KEY:
+                found.setdefault(addr, []).append(row)
     return found
 
 
@@ -292,6 +298,8 @@ def _confirmed(claims: Claims, row: int, addr: int, mac: bytes | None) -> bool:
     if addr == int(claims.addresses.addr[row]):
         mine: bytes = claims.addresses.mac[row].tobytes()
         return mine == mac
+    if keys.is_erased(addr):
+        return is_erased_form(int(claims.numbers[row]), addr, mac, claims.secrets)
     return any(key.column == addr and key.mac == mac for key in claims.older.get(row, ()))
 
 

@@ -13,14 +13,18 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import numpy as np
 
 from forbear.accounts.connect import Connection
 from forbear.core.instants import at_of
+from forbear.core.keys import Secret, is_erased, phone_of
 from forbear.core.uuid7 import made_at
 from forbear.core.words import Purpose
 from forbear.gate import gather
+from forbear.gate.claims import erased_keys, is_erased_form
 from forbear.gate.contact import Refused
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender, binds, covers_contact
+from forbear.gate.opened import opened
 from forbear.ledger import attempts, columns, writes
 from forbear.ledger.trip import MOMENT_OID, UUID_OID, Statement, Trip, number, raw, roll_back, truth, uuid_of, uuids
 
@@ -49,6 +53,14 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
     """One outcome for each permit, in order. Raises `Refused` for a key revoked meanwhile."""
     known = {row[0]: row for row in conn.execute(_PERMITS, [list(permits), account], binary=True)}
     people = columns.int8s(sorted({row[1] for row in known.values()}))
+    numbers = {addr: number for row in known.values() if (number := phone_of(addr := row[1])) is not None}
+    secrets = opened().secrets
+    forms = {  # the number was erased by another account: what was said before then stands under these keys
+        key: (addr, number)
+        for addr, number in numbers.items()
+        for key in erased_keys(np.array([number], np.uint64), secrets).ravel().tolist()
+    }
+    probes = columns.int8s(sorted({*(row[1] for row in known.values()), *forms}))
     ids = columns.uuids(list(known))
     reading = Trip(conn)
     reading.begin()
@@ -60,7 +72,7 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
     holds = reading.add(gather.READ_HOLDS)
     spent = reading.add(_SPENT, ids)
     settled = reading.add(_SETTLED, ids)
-    stops = reading.add(_STOPS, people)
+    stops = reading.add(_STOPS, probes)
     withdrawn = reading.add(_WITHDRAWN, people, account.bytes)
     try:
         rows = reading.go()
@@ -74,7 +86,8 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
             holds=[(row[0], row[1]) for row in rows[holds]],
             spent=dict(rows[spent]),
             settled={row[0] for row in rows[settled]},
-            stops=rows[stops],
+            stops=[_as_number(row, forms, secrets) for row in rows[stops]],
+            locked=frozenset(packed),
             withdrawn=rows[withdrawn],
         )
         results: list[Redeemed] = []
@@ -142,6 +155,16 @@ _PERMITS: Final = (
 )
 
 
+def _as_number(stop: Any, forms: dict[int, tuple[int, int]], secrets: Sequence[Secret]) -> Any:
+    """A stop that stands under an erased key of one of the numbers, as a stop of that number."""
+    identity, addr, mac, *rest = stop
+    if addr in forms:
+        number_key, number = forms[addr]
+        if is_erased_form(number, addr, mac, secrets):
+            return (identity, number_key, None, *rest)
+    return stop
+
+
 class _State(msgspec.Struct):
     now: int
     active: bool
@@ -150,6 +173,7 @@ class _State(msgspec.Struct):
     settled: set[UUID]
     stops: list[Any]
     withdrawn: list[Any]
+    locked: frozenset[int]
 
 
 def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
@@ -164,6 +188,8 @@ def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
         return Spent.EXPIRED, state.now
     if not state.active or any((a is None and s is None) or a == account or s == seller for a, s in state.holds):
         return Spent.HELD, state.now
+    if is_erased(addr) or addr not in state.locked:  # the person was erased since it was issued
+        return Spent.SUPPRESSED, state.now
     if purpose & _EXEMPT:
         return Spent.REDEEMED, state.now
     sender = Sender(AccountFacts(account, True, ()), SellerFacts(seller, number, "", None, None, None))

@@ -57,12 +57,9 @@ def settle(
     with conn.transaction():
         if key is not None and conn.execute(KEY_STANDS, [key, account]).fetchone() is None:
             raise Refused("key_revoked", "the API key was revoked")
-        found = conn.execute("SELECT addr FROM ledger_permit WHERE id = %s AND account = %s", [permit, account])
-        row = found.fetchone()
-        if row is None:
+        addr, packed = _locked(conn, account, permit)
+        if addr is None:
             return Settled.UNKNOWN
-        addr = int(row[0])
-        packed = writes.lock_people(conn, np.array([addr], np.int64))[addr]
         now = writes.now(conn)
         done = conn.execute(
             "INSERT INTO ledger_disposition VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -89,3 +86,19 @@ def settle(
             packed = attempts.settled(packed, permit.bytes, known, heard)
         conn.execute("UPDATE ledger_counter SET attempts = %s WHERE addr = %s", [packed, addr])
     return Settled.SETTLED
+
+
+_PERMIT = "SELECT addr FROM ledger_permit WHERE id = %s AND account = %s"
+
+
+def _locked(conn: Connection, account: UUID, permit: UUID) -> tuple[int | None, bytes]:
+    """The key of the permit's person, locked, and their attempts; an erasure may change it while we wait."""
+    row = conn.execute(_PERMIT, [permit, account]).fetchone()
+    while row is not None:
+        addr = int(row[0])
+        packed = writes.lock_people(conn, np.array([addr], np.int64))[addr]
+        row = conn.execute(_PERMIT, [permit, account]).fetchone()
+        if row is not None and row[0] == addr:
+            return addr, packed
+        conn.execute("DELETE FROM ledger_counter WHERE addr = %s AND attempts = ''", [addr])
+    return None, b""

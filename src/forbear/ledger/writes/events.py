@@ -48,11 +48,15 @@ def now(conn: Connection) -> int:
 
 def lock_people(conn: Connection, addrs: npt.NDArray[np.int64]) -> dict[int, bytes]:
     """Locks these people's rows, making those that are new. Returns each one's packed attempts."""
-    column = columns.int8s(np.unique(addrs))
-    trip = Trip(conn)
-    trip.add(LOCK_NEW, column)
-    locked = trip.add(LOCK_READ, column)
-    return dict(trip.go()[locked])
+    distinct = np.unique(addrs)
+    column = columns.int8s(distinct)
+    while True:
+        trip = Trip(conn)
+        trip.add(LOCK_NEW, column)
+        locked = trip.add(LOCK_READ, column)
+        found: dict[int, bytes] = dict(trip.go()[locked])
+        if len(found) == len(distinct):
+            return found  # an erasure may take a row away between the two; then it is made again
 
 
 def close_gate(conn: Connection) -> None:
