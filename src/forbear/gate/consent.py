@@ -13,7 +13,7 @@ from forbear.accounts import reads as account_reads
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, FOREVER, MISSING, rfc3339
-from forbear.core.keys import AddressKey, Secret
+from forbear.core.keys import AddressKey, Secret, of_erased_phone, phone_of
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, mask
 from forbear.gate import imports
 from forbear.gate.claims import address_key
@@ -178,8 +178,10 @@ def any_address_key(text: str, gate: Gate, place: int) -> AddressKey:
 
 
 def every_address_key(text: str, gate: Gate) -> list[AddressKey]:
-    """The newest key first, then those under older secrets: what was recorded under them is still there."""
-    return _keys(text, gate.secrets, "address")
+    """The newest key first, then those under older secrets, then where a number stands that was erased."""
+    found = _keys(text, gate.secrets, "address")
+    number = phone_of(found[0].column)
+    return found if number is None else [*found, *(of_erased_phone(number, secret) for secret in gate.secrets)]
 
 
 def _keys(text: str, secrets: Sequence[Secret], key: str) -> list[AddressKey]:
