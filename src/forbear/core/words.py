@@ -124,3 +124,37 @@ class Way(Word):
     CARRIER = "carrier"  # a network told us
     PROVIDER = "provider"  # a mail or message provider told us
     IMPORTED = "imported"  # from a list; how it was said is not known
+
+
+NEEDED = frozenset(
+    {
+        Purpose.TRANSACTIONAL,
+        Purpose.DELIVERY,
+        Purpose.FINANCIAL_ALERT,
+        Purpose.HEALTHCARE,
+        Purpose.OPTOUT_CONFIRMATION,
+        Purpose.EMERGENCY,
+    }
+)
+"""What `OptOutScope.ALL_BUT_NEEDED` leaves: contacts that the person themself needs, with no offer in them.
+
+An order or account of theirs (15 U.S.C. 7702(17), "transactional or relationship message"), a parcel, a warning about
+their money, their treatment (47 CFR 64.1200(a)(9)(i), (iii), (iv)), the one confirmation, an emergency.
+"""
+
+
+class Reaching(Word):
+    """Which channels an opt-out stops beyond the one it was said on. Each is wider than the one before."""
+
+    SAID_ON = "said_on"
+    SAME_NUMBER = "same_number"  # calls and texts alike
+    ALL = "all"  # every channel, and the other addresses known to be the person's
+
+
+class Binding(Word):
+    """Whom an opt-out binds. Each is wider than the one before."""
+
+    SELLER = "seller"  # its brand, wherever it sends from
+    ACCOUNT = "account"  # every seller of the account
+    PARTNER = "partner"  # every account the partner brought
+    INSTALLATION = "installation"

@@ -22,12 +22,16 @@ from forbear.core.codes import Code
 from forbear.core.errors import BadInput
 from forbear.core.instants import parse_day
 from forbear.core.words import (
+    Binding,
     Channel,
     LineType,
     Mode,
+    OptOutScope,
     Purpose,
+    Reaching,
     RecipientKind,
     SenderKind,
+    Way,
 )
 from forbear.rulebook.conditions import alternatives_of, hours_of, windows_of
 from forbear.rulebook.model import (
@@ -40,6 +44,7 @@ from forbear.rulebook.model import (
     Coverage,
     Deadline,
     Example,
+    Extent,
     FreshCondition,
     Holiday,
     Hours,
@@ -63,8 +68,9 @@ CHECKS = (
     "owes",
     "retains",
     "honours",
+    "reaches",
 )
-STATED_ONLY = ("owes", "retains", "honours")  # they say what else is due and never change a verdict
+STATED_ONLY = ("owes", "retains", "honours", "reaches")  # they say what else is due and never change a verdict
 TERMS = ("within_seconds", "works_days")
 RECORDS = ("consent", "opt_out", "contact", "complaint", "relationship", "registry")
 KEPT_AFTER = ("grant", "use", "withdrawal", "request", "contact", "last_activity")
@@ -395,6 +401,7 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
     terms: tuple[tuple[str, int], ...] = ()
     retention: Retention | None = None
     deadline: Deadline | None = None
+    extent: Extent | None = None
     if check == "requires":
         any_of = alternatives_of(table, "any_of")
         if not any_of:
@@ -458,13 +465,15 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
         if not obligations:
             table.fail("no `obligations`")
         terms = _terms(table.table("terms"), table)
-    elif check in ("retains", "honours"):
+    elif check in ("retains", "honours", "reaches"):
         if unless:
             table.fail(f"a `{check}` rule is not lifted", "unless", todo="say in `exempt` whom it spares")
         if check == "retains":
             retention = _retention(table)
-        else:
+        elif check == "honours":
             deadline = _deadline(table)
+        else:
+            extent = _extent(table)
     table.done()
     return Value(
         ALWAYS if from_day is None else from_day,
@@ -483,6 +492,7 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
         terms,
         retention,
         deadline,
+        extent,
     )
 
 
@@ -514,6 +524,16 @@ def _deadline(table: Table) -> Deadline:
     if calendar is not None and unit != "business_days":
         table.fail("only business days have a calendar", "calendar")
     return Deadline(number, unit, calendar)
+
+
+def _extent(table: Table) -> Extent:
+    scopes = tuple(scope for scope in OptOutScope if scope not in (OptOutScope.CAMPAIGN, OptOutScope.LIST))
+    return Extent(
+        table.mask("ways", Way),
+        OptOutScope(table.text("covers", one_of=scopes)),
+        Reaching(table.text("channels", one_of=tuple(Reaching))),
+        Binding(table.text("binds", one_of=tuple(Binding))),
+    )
 
 
 def _is_day_of_the_year(text: str) -> bool:

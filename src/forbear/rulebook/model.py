@@ -12,6 +12,7 @@ from typing import Any
 
 from forbear.core.codes import Code
 from forbear.core.instants import date_of
+from forbear.core.words import Binding, OptOutScope, Reaching
 
 ALWAYS = -(2**31)  # a value without `from`
 NEVER = 2**31 - 1  # a value without `to`
@@ -186,6 +187,16 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How far an opt-out said in one of `ways` (mask; 0 every way) reaches where nobody said so."""
+
+    ways: int
+    covers: OptOutScope
+    channels: Reaching
+    binds: Binding
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """One text of the rule, in force on local days `from_day`..`to_day` (both included).
 
@@ -208,6 +219,7 @@ class Value:
     terms: tuple[tuple[str, int], ...] = ()  # owes: how soon, how long
     retention: Retention | None = None  # retains
     deadline: Deadline | None = None  # honours
+    extent: Extent | None = None  # reaches
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from forbear.core.codes import Code
 from forbear.core.instants import date_of
 from forbear.core.words import (
+    Binding,
     Channel,
     ConsentCover,
     ConsentLevel,
@@ -20,12 +21,15 @@ from forbear.core.words import (
     Mode,
     OptOutScope,
     Purpose,
+    Reaching,
     RecipientKind,
     RelationshipKind,
     SenderKind,
+    Way,
     Word,
 )
 from forbear.rulebook import obligations
+from forbear.rulebook.load import STATED_ONLY
 from forbear.rulebook.model import (
     ALWAYS,
     NEVER,
@@ -36,6 +40,7 @@ from forbear.rulebook.model import (
     Condition,
     ConfirmationCondition,
     ConsentCondition,
+    Extent,
     FlagCondition,
     FreshCondition,
     Hours,
@@ -127,6 +132,33 @@ _SCOPES: Final = {
     OptOutScope.MARKETING: "marketing",
     OptOutScope.CAMPAIGN: "this campaign",
     OptOutScope.DIRECT_MARKETING_OBJECTION: "direct marketing (an objection)",
+    OptOutScope.LIST: "this list",
+    OptOutScope.ALL_BUT_NEEDED: "all but what the person needs",
+}
+_WAYS: Final = {
+    Way.REPLY: "as a reply",
+    Way.LINK: "on the page behind a link",
+    Way.ONE_CLICK: "with one click in the mail program",
+    Way.PREFERENCES: "in the preference centre",
+    Way.MAIL: "by mail to the unsubscribe address",
+    Way.KEY_PRESS: "by pressing a key",
+    Way.SPOKEN: "to an agent",
+    Way.LETTER: "by letter",
+    Way.COMPLAINT: "in a complaint",
+    Way.CARRIER: "to the carrier",
+    Way.PROVIDER: "to the mail or message provider",
+    Way.IMPORTED: "in a way that is not known",
+}
+_REACHING: Final = {
+    Reaching.SAID_ON: "on the channel it was said on",
+    Reaching.SAME_NUMBER: "for calls and texts to that number alike",
+    Reaching.ALL: "on every channel, at every address known to be the person's",
+}
+_BINDING: Final = {
+    Binding.SELLER: "the seller, wherever it sends from",
+    Binding.ACCOUNT: "every seller of the account",
+    Binding.PARTNER: "every account of the partner",
+    Binding.INSTALLATION: "every sender",
 }
 _CHECKS: Final = {
     "requires": "a requirement",
@@ -138,6 +170,7 @@ _CHECKS: Final = {
     "owes": "what an allowed contact owes",
     "retains": "how long a record is kept",
     "honours": "by when an opt-out must be carried out",
+    "reaches": "how far an opt-out reaches where nobody said so",
 }
 _ELSE: Final = {
     Code.NOT_NOW: "Otherwise the contact waits (not now).",
@@ -159,7 +192,7 @@ def kind(rule: Rule) -> str:
 
 def otherwise(rule: Rule) -> str:
     """What failing it means; what never fails says so."""
-    if rule.check in ("owes", "retains", "honours"):
+    if rule.check in STATED_ONLY:
         return "It never changes a verdict."
     return _ELSE[rule.on_fail]
 
@@ -230,6 +263,8 @@ def text(rule: Rule, value: Value, book: Rulebook | None = None) -> list[str]:
         found.append(
             f"An opt-out must be carried out within {_many(value.deadline.number, unit)}{days}; here it is at once."
         )
+    elif value.extent is not None:
+        found.append(_extent(value.extent))
     if value.obligations:
         found += [f"The contact must {duty(word)}." for word in value.obligations]
     for name, number in value.terms:
@@ -326,6 +361,11 @@ def _choices(lead: str, choices: AnyOf) -> list[str]:
 
 def _condition(condition: Condition) -> str:
     return _SAY[type(condition)](condition)
+
+
+def _extent(one: Extent) -> str:
+    how = f"Said {_list((_WAYS[way] for way in _words(Way, one.ways)), 'or')}" if one.ways else "However it is said"
+    return f"{how}, it covers {_SCOPES[one.covers]}, {_REACHING[one.channels]}; it binds {_BINDING[one.binds]}."
 
 
 def _consent(one: ConsentCondition) -> str:

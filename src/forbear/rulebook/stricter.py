@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+from forbear.core.words import Binding, OptOutScope, Reaching
 from forbear.rulebook.model import (
     AbandonmentCondition,
     AnyOf,
@@ -17,6 +18,7 @@ from forbear.rulebook.model import (
     Condition,
     ConfirmationCondition,
     ConsentCondition,
+    Extent,
     FreshCondition,
     ListedCondition,
     OptOutCondition,
@@ -27,7 +29,7 @@ from forbear.rulebook.model import (
 Windows = tuple[tuple[int, int], ...]
 _COMPARED = {
     *("from_day", "to_day", "undated", "unless", "any_of", "hours", "clocks", "closed_on", "eves", "cap", "listed"),
-    *("fresh", "obligations", "terms", "retention", "deadline"),
+    *("fresh", "obligations", "terms", "retention", "deadline", "extent"),
 }
 
 
@@ -45,6 +47,7 @@ def at_least_as_strict(new: Value, old: Value) -> bool:
         and _terms(dict(new.terms), dict(old.terms))
         and _kept(new, old)
         and _in_time(new, old)
+        and _reaching(new.extent, old.extent)
     )
 
 
@@ -97,6 +100,19 @@ def _in_time(new: Value, old: Value) -> bool:
         return old.deadline is new.deadline
     same = (new.deadline.unit, new.deadline.calendar) == (old.deadline.unit, old.deadline.calendar)
     return same and new.deadline.number <= old.deadline.number
+
+
+def _reaching(new: Extent | None, old: Extent | None) -> bool:
+    """As many ways of saying it, and each reaches as far; which of two scopes is wider is proved of few."""
+    if new is None or old is None:
+        return new is old
+    wider = new.covers is old.covers or new.covers is OptOutScope.ALL
+    return (
+        _all_or_more(new.ways, old.ways)
+        and wider
+        and list(Reaching).index(new.channels) >= list(Reaching).index(old.channels)
+        and list(Binding).index(new.binds) >= list(Binding).index(old.binds)
+    )
 
 
 def implies(new: Condition, old: Condition) -> bool:

@@ -21,6 +21,7 @@ from forbear.core.words import (
     RecipientKind,
     RelationshipKind,
     SenderKind,
+    Way,
     Word,
 )
 from forbear.rulebook.model import ALWAYS, NEVER, AnyOf, Hours, Override, RelationshipCondition, Rule, Selection, Value
@@ -41,6 +42,7 @@ _WORDS: Final[dict[str, type[Word]]] = {  # what the bits of a mask stand for, b
     "lifted_by_levels": ConsentLevel,
     "covers": ConsentCover,
     "scopes": OptOutScope,
+    "ways": Way,
 }
 _DATES: Final = ("given_from", "seen")
 
@@ -112,7 +114,11 @@ def of_value(value: Value) -> Iterator[tuple[str, str]]:
             for inner in fields(found):
                 one = getattr(found, inner.name)
                 if one != inner.default:
-                    name = inner.name if part.name in ("cap", "retention", "deadline") else f"{part.name} {inner.name}"
+                    name = (
+                        inner.name
+                        if part.name in ("cap", "retention", "deadline", "extent")
+                        else f"{part.name} {inner.name}"
+                    )
                     yield name.replace("_", " "), _told(inner, one, found)
         elif found != ():
             yield part.name.replace("_", " "), _told(part, found, value)

@@ -103,6 +103,7 @@ def topics_of(rule: Rule) -> tuple[str, ...]:
         "wait_after": {"caps"},
         "retains": {"retention"},
         "honours": {"opt_out"},
+        "reaches": {"opt_out"},
     }.get(rule.check, set())
     found = set(found)
     for value in rule.values:
