@@ -292,6 +292,8 @@ class Form(models.Model):
     channel = models.SmallIntegerField()
     purposes = models.SmallIntegerField()
     level = models.SmallIntegerField()
+    covers = models.SmallIntegerField(default=-1)
+    country = models.CharField(max_length=2, null=True)  # where the people are whom it is for; null: not said
     wording = models.BinaryField(max_length=32)
     language = models.CharField(max_length=16)
     origins = ArrayField(models.CharField(max_length=300))  # of pages that may embed it
@@ -314,7 +316,34 @@ class OptIn(models.Model):
     tries = models.SmallIntegerField(default=0)
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    sent = models.BooleanField(null=True)  # whether the question was put; null: that is not decided yet
+    event = models.UUIDField(null=True)  # that put it
     confirmed_at = models.DateTimeField(null=True)
+
+
+class OptInBlock(models.Model):
+    """An address whose holder said that they had asked for nothing: no form asks it again for a year."""
+
+    event = models.UUIDField(primary_key=True)
+    addr = models.BigIntegerField()
+    key_id = models.SmallIntegerField()
+    mac = models.BinaryField(max_length=16, null=True)
+    at = models.DateTimeField()
+
+
+class Controller(models.Model):
+    """What a seller says of itself to people who consent, and what an account keeps of them. The latest row counts."""
+
+    pk = models.CompositePrimaryKey("account", "seller", "at")
+    account = models.UUIDField()
+    seller = models.UUIDField()
+    at = models.DateTimeField()
+    address = models.CharField(max_length=500)
+    contact = models.CharField(max_length=300)
+    url = models.CharField(max_length=300)
+    storage = models.CharField(max_length=200)
+    retention = models.CharField(max_length=300)
+    keep_ip = models.BooleanField()
 
 
 class Join(models.Model):

@@ -41,6 +41,8 @@ class Migration(migrations.Migration):
                         ("channel", models.SmallIntegerField()),
                         ("purposes", models.SmallIntegerField()),
                         ("level", models.SmallIntegerField()),
+                        ("covers", models.SmallIntegerField(default=-1)),
+                        ("country", models.CharField(max_length=2, null=True)),
                         ("wording", models.BinaryField(max_length=32)),
                         ("language", models.CharField(max_length=16)),
                         (
@@ -68,7 +70,39 @@ class Migration(migrations.Migration):
                         ("tries", models.SmallIntegerField(default=0)),
                         ("asked_at", models.DateTimeField()),
                         ("expires_at", models.DateTimeField()),
+                        ("sent", models.BooleanField(null=True)),
+                        ("event", models.UUIDField(null=True)),
                         ("confirmed_at", models.DateTimeField(null=True)),
+                    ],
+                ),
+                migrations.CreateModel(
+                    name="OptInBlock",
+                    fields=[
+                        ("event", models.UUIDField(primary_key=True, serialize=False)),
+                        ("addr", models.BigIntegerField()),
+                        ("key_id", models.SmallIntegerField()),
+                        ("mac", models.BinaryField(max_length=16, null=True)),
+                        ("at", models.DateTimeField()),
+                    ],
+                ),
+                migrations.CreateModel(
+                    name="Controller",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "account", "seller", "at", blank=True, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("account", models.UUIDField()),
+                        ("seller", models.UUIDField()),
+                        ("at", models.DateTimeField()),
+                        ("address", models.CharField(max_length=500)),
+                        ("contact", models.CharField(max_length=300)),
+                        ("url", models.CharField(max_length=300)),
+                        ("storage", models.CharField(max_length=200)),
+                        ("retention", models.CharField(max_length=300)),
+                        ("keep_ip", models.BooleanField()),
                     ],
                 ),
                 migrations.CreateModel(
