@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import psycopg
+from psycopg._preparing import PrepareManager
 
 from forbear.core.errors import BadInput
 
@@ -13,6 +14,19 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 OWNER = "FORBEAR_DATABASE_URL"  # migrates
 APP = "FORBEAR_APP_DATABASE_URL"  # serves
+
+
+class _OwnStatements(PrepareManager):
+    """After a rollback psycopg forgets what it prepared by DEALLOCATE ALL, which would take what `ledger.trip`
+    prepared on the same connection along: every later trip on it would fail. Its own are dropped one by one."""
+
+    def clear(self) -> bool:
+        self._counts.clear()
+        if not self._names:
+            return False
+        self._to_flush.extend(self._names.values())
+        self._names.clear()
+        return True
 
 
 def app_url() -> str:
@@ -40,8 +54,9 @@ def connect(url: str | None = None) -> Connection:
     conn: Connection = psycopg.connect(
         url or app_url(),
         autocommit=True,
-        prepare_threshold=1,
         connect_timeout=10,
         options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
     )
+    conn._prepared = _OwnStatements()
+    conn.prepare_threshold = 1  # a statement met twice is prepared
     return conn

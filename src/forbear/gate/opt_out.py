@@ -11,21 +11,23 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-import numpy as np
 
 from forbear.accounts.connect import Connection
 from forbear.accounts.reads import account as account_of
 from forbear.core import where
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, date_of, rfc3339
-from forbear.core.keys import KIND_SHIFT, AddressKey
+from forbear.core.keys import AddressKey, phone_of
 from forbear.core.places import PlaceSet
-from forbear.core.words import Channel, OptOutScope, Way
+from forbear.core.words import Binding, Channel, OptOutScope, Reaching, Way
+from forbear.gate import joins
 from forbear.gate.claims import address_key, word_hash
+from forbear.gate.consent import every_address_key
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
 from forbear.gate.opened import Gate, opened
 from forbear.kernel.deadlines import Due, opt_out_due
+from forbear.kernel.reach import Reach, opt_out_reach
 from forbear.ledger import addresses, columns, writes
 from forbear.ledger.kinds import Kind, KnownBy, Scope
 
@@ -37,7 +39,7 @@ class OptOut(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
 
     address: str
     channel: Channel
-    covers: OptOutScope = OptOutScope.ALL
+    covers: OptOutScope | None = None  # absent: the rule for this way of saying it decides (`kernel.reach`)
     campaign: str | None = None  # with `campaign`
     list: str | None = None  # with `list`
     seller: str | None = None  # to whom it was said; absent: every seller of the account
@@ -45,6 +47,8 @@ class OptOut(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     until: int | None = None  # a pause: the first moment it no longer binds; absent: no end
     way: Way | None = None  # how it was said; absent: not known
     text: str | None = None  # what the person wrote or the agent noted: evidence
+    campaign_hash: int = 0  # in place of the word where only its hash is known: a link holds no words
+    list_hash: int = 0
 
 
 class Written(NamedTuple):
@@ -58,11 +62,14 @@ class Written(NamedTuple):
 class Recorded(msgspec.Struct, kw_only=True):
     """The receipt. `seq`: every reader who has caught up to it honours the opt-out."""
 
-    events: list[UUID]  # one for each seller it binds
+    events: list[UUID]  # one for each seller it binds, or one for the account
     at: int
     seq: int
+    joined: int = 0  # addresses of the same people at which it was placed too
     honour_by: str | None = None  # the local day by which the law wants it carried out; it is carried out already
     honour_rule: str | None = None
+    covers: list[OptOutScope] = []  # one for each opt-out
+    reach_rules: list[str | None] = []  # the rules that say how far each reaches; None: whoever recorded it did
 
 
 def opt_out(
@@ -86,34 +93,44 @@ def opt_out(
     if known is None:
         raise Refused("unknown_account", "the account is not known")
     by_slug = {seller.slug: seller.id for seller in known.sellers}
-    wanted: list[tuple[OptOut, AddressKey, list[UUID]]] = []
+    if keys and len(keys) != len(said):
+        raise AssertionError("a key, or None, for each opt-out")
+    wanted: list[tuple[OptOut, list[AddressKey], list[UUID]]] = []
     for place, one in enumerate(said):
         by_key = keys[place] if keys else None
-        wanted.append((one, by_key or _address(one, gate, place), _sellers(one, by_slug, place)))
+        own = _probes(one, gate, place) if by_key is None else [by_key]
+        wanted.append((one, own, _sellers(one, by_slug, place)))
         if one.text is not None and len(one.text) > _LONGEST:
             raise BadInput(f"longer than {_LONGEST:,} characters", key=f"[{place}].text")
-        if (one.covers is OptOutScope.CAMPAIGN) != (one.campaign is not None):
+        if (one.covers is OptOutScope.CAMPAIGN) != (one.campaign is not None or one.campaign_hash != 0):
             raise BadInput("`campaign` goes with `covers: campaign`", key=f"[{place}].campaign")
-        if (one.covers is OptOutScope.LIST) != (one.list is not None):
+        if (one.covers is OptOutScope.LIST) != (one.list is not None or one.list_hash != 0):
             raise BadInput("`list` goes with `covers: list`", key=f"[{place}].list")
     if not wanted:
         raise BadInput("no opt-out", key="opt_outs")
     with conn.transaction():
         if key is not None and conn.execute(KEY_STANDS, [key, account]).fetchone() is None:
             raise Refused("key_revoked", "the API key was revoked")
-        writes.lock_people(conn, np.array([address.column for _, address, _ in wanted], np.int64))
+        people = joins.lock(conn, account, [key for _, own, _ in wanted for key in own])
         now = writes.now(conn)
         change = columns.uuid_at(columns.new_ids(now, 1), 0)
         events: list[UUID] = []
         dues: list[Due] = []
-        for place, (one, address, sellers) in enumerate(wanted):
+        joined = 0
+        reaches: list[Reach] = []
+        for place, (one, own, sellers) in enumerate(wanted):
+            address = own[0]
             at = now if one.at is None else one.at
             if at > now + DAY:
                 raise BadInput("lies in the future", key=f"[{place}].at")
-            due = opt_out_due(gate.engine.rulebook, _places(one, address), one.channel, min(at, now))
+            if one.until is not None and one.until <= now:
+                raise BadInput("lies in the past", key=f"[{place}].until", todo="say when the pause ends, or leave it")
+            due = opt_out_due(gate.engine.rulebook, _places(address), one.channel, min(at, now))
+            reach = _reach(one, gate, address, min(at, now))
+            reaches.append(reach)
             statutory = {} if due is None else {"honour_by": str(date_of(due.day)), "honour_rule": due.rule}
             dues.extend([] if due is None else [due])
-            for seller in sellers:
+            for scope, owner, seller in _bound(reach, account, known.partner, sellers):
                 event = writes.append_event(
                     *(conn, now, Kind.OPT_OUT_SAID, known_by),
                     account=account,
@@ -122,28 +139,36 @@ def opt_out(
                     happened_at=min(at, now),
                     payload={
                         "channel": one.channel.value,
-                        "covers": one.covers.value,
+                        "covers": reach.covers.value,
+                        **({"reach_rule": reach.rule, "reaches": reach.channels.value} if reach.rules else {}),
                         **({} if one.way is None else {"way": one.way.value}),
                         **({} if one.until is None else {"until": rfc3339(one.until)}),
                         **statutory,
                     },
-                    personal={"address": one.address, "text": one.text, "campaign": one.campaign, "list": one.list},
+                    personal={
+                        "address": one.address.strip() or None,
+                        "text": one.text,
+                        "campaign": one.campaign,
+                        "list": one.list,
+                    },
                 )
                 stop = writes.Stop(
-                    scope=Scope.SELLER,
-                    owner=seller,
-                    channels=_channels(one),
-                    covers=one.covers.bit,
+                    scope=scope,
+                    owner=owner,
+                    channels=reach.mask(one.channel),
+                    covers=reach.covers.bit,
                     said=True,
                     reason="opt-out",
-                    campaign=word_hash(one.campaign) if one.campaign else 0,
-                    list=word_hash(one.list) if one.list else 0,
+                    campaign=word_hash(one.campaign) if one.campaign else one.campaign_hash,
+                    list=word_hash(one.list) if one.list else one.list_hash,
                     until=one.until,
                     way=one.way or "",
                 )
                 ids = columns.ids_of([event])
                 writes.place_suppressions(conn, ids, addresses.of_keys([address]), stop, min(at, now), change)
                 events.append(event)
+                over = joins.spread(conn, account, event, own, people, stop, known_by, now, min(at, now), change)
+            joined += over
         if then is not None:
             then(Written(now, change, events))
         seq = writes.number_change(conn, change)
@@ -152,27 +177,49 @@ def opt_out(
         events=events,
         at=now,
         seq=seq,
+        joined=joined,
         honour_by=None if first is None else str(date_of(first.day)),
         honour_rule=None if first is None else first.rule,
+        covers=[reach.covers for reach in reaches],
+        reach_rules=[reach.rule or None for reach in reaches],
     )
 
 
-def _places(one: OptOut, address: AddressKey) -> PlaceSet:
+def _places(address: AddressKey) -> PlaceSet:
     """Where the person may be, by the address alone."""
-    return where.resolve(numbers=() if one.channel is Channel.EMAIL else (address.column & (1 << KIND_SHIFT) - 1,))
+    number = phone_of(address.column)
+    return where.resolve(numbers=() if number is None else (number,))
 
 
-def _channels(one: OptOut) -> int:
-    """An objection to direct marketing counts on every channel; the rest on the channel it was said on."""
-    return 0 if one.covers is OptOutScope.DIRECT_MARKETING_OBJECTION else one.channel.bit
+def _reach(one: OptOut, gate: Gate, address: AddressKey, at: int) -> Reach:
+    """As stated: on the channel it was said on, an objection to direct marketing on all. Else as the rules say."""
+    if one.covers is None:
+        return opt_out_reach(gate.engine.rulebook, _places(address), one.channel, one.way, at)
+    objection = one.covers is OptOutScope.DIRECT_MARKETING_OBJECTION
+    return Reach(one.covers, Reaching.ALL if objection else Reaching.SAID_ON, Binding.SELLER, ())
 
 
-def _address(one: OptOut, gate: Gate, place: int) -> AddressKey:
-    address = address_key(one.channel, one.address.strip(), gate.secret)
+def _bound(
+    reach: Reach, account: UUID, partner: UUID | None, sellers: list[UUID]
+) -> list[tuple[Scope, UUID, UUID | None]]:
+    """Whom it binds: scope, owner and the seller that the event names, one for each entry to place."""
+    if reach.scope is Binding.INSTALLATION:
+        return [(Scope.INSTALLATION, writes.NOBODY, None)]
+    if reach.scope is Binding.PARTNER and partner is not None:
+        return [(Scope.PARTNER, partner, None)]
+    if reach.scope is not Binding.SELLER:
+        return [(Scope.ACCOUNT, account, None)]
+    return [(Scope.SELLER, seller, seller) for seller in sellers]
+
+
+def _probes(one: OptOut, gate: Gate, place: int) -> list[AddressKey]:
+    """The key that is written, then those it may have been joined under: older secrets, an erased number's."""
+    text = one.address.strip()
+    address = address_key(one.channel, text, gate.secret)
     if address is None:
         kind = "an e-mail address" if one.channel is Channel.EMAIL else "a number in full (+ and country code)"
         raise BadInput(f"not {kind}", key=f"[{place}].address")
-    return address
+    return [address, *(key for key in every_address_key(text, gate) if key != address)]
 
 
 def _sellers(one: OptOut, by_slug: dict[str, UUID], place: int) -> list[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forbear.accounts.connect import Connection
+from forbear.core.keys import phone_of
 from forbear.ledger.writes import NOBODY
 
 _CHUNK: Final = 50_000
@@ -63,12 +65,17 @@ class Suppression:
     owner: UUID
     channels: int
     covers: int
+    campaign: int  # hashes of the words; 0 none
+    list: int
     said: bool
     imported: bool
     reason: str
     at: datetime
     last_at: datetime
+    until: datetime | None
+    way: str
     lifted_at: datetime | None
+    lifted_by: UUID | None  # the event
 
 
 def suppressions(
@@ -81,13 +88,16 @@ def suppressions(
     after: UUID | None = None,
     limit: int = 100,
     standing: bool = True,
+    partner: UUID | None = None,
 ) -> list[Suppression]:
     """What binds this account, newest first, a page at a time (`after`: the last id of the page before)."""
-    where, values = _page("owner = ANY(%s)", [NOBODY, account, *sellers], addr, mac, after)
+    owners = [NOBODY, account, *sellers, *([] if partner is None else [partner])]
+    where, values = _page("owner = ANY(%s)", owners, addr, mac, after)
     if standing:
         where.append("lifted_at IS NULL")
     rows = conn.execute(
-        "SELECT id, addr, scope, owner, channels, covers, said, imported, reason, at, last_at, lifted_at"  # noqa: S608
+        "SELECT id, addr, scope, owner, channels, covers, campaign, list, said, imported, reason, at, last_at,"  # noqa: S608
+        " until, way, lifted_at, lifted_by"
         f" FROM ledger_suppression WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
         [*values, limit],
     )
@@ -182,3 +192,12 @@ def personal(conn: Connection, event: UUID) -> bytes | None:
     """The personal part of an event; None where it was erased or there was none."""
     row = conn.execute("SELECT part FROM ledger_personal WHERE event = %s", [event]).fetchone()
     return bytes(row[0]) if row else None
+
+
+def address_in(part: bytes | None, addr: int) -> str | None:
+    """An address as it can be written: a number by its key, another from the personal part that still holds it."""
+    number = phone_of(addr)
+    if number is not None:
+        return f"+{number}"
+    found = None if part is None else json.loads(part).get("address")
+    return found if isinstance(found, str) and found else None

@@ -20,6 +20,8 @@ from forbear.ledger.writes.events import (
     now,
     number_change,
 )
+from forbear.ledger.writes.joins import Member, join_address, members, part_address
+from forbear.ledger.writes.links import keep_link
 from forbear.ledger.writes.outbox import queue_message
 from forbear.ledger.writes.relationships import Relationships, end_relationships, record_relationships
 from forbear.ledger.writes.suppressions import Stop, import_suppressions, lift_suppressions, place_suppressions
@@ -31,6 +33,7 @@ __all__ = [
     "NOBODY",
     "SHARE_GATE",
     "Consents",
+    "Member",
     "Moments",
     "Relationships",
     "Stop",
@@ -40,11 +43,15 @@ __all__ = [
     "end_relationships",
     "give_consents",
     "import_suppressions",
+    "join_address",
+    "keep_link",
     "keep_personal",
     "lift_suppressions",
     "lock_people",
+    "members",
     "now",
     "number_change",
+    "part_address",
     "place_suppressions",
     "queue_message",
     "record_relationships",

@@ -1,0 +1,161 @@
+"""Addresses of one person: one "stop everything" holds at all, whichever of join and opt-out came first."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from forbear.accounts.connect import Connection
+from forbear.core.codes import Verdict
+from forbear.core.errors import BadInput
+from forbear.core.words import Channel, OptOutScope
+from forbear.gate import joins, suppress
+from forbear.gate.opt_out import OptOut, opt_out
+from tests.conftest import Database
+from tests.gate.conftest import PERSON, House, recorded_call
+
+OTHER, THIRD = "+15125550124", "+15125550125"
+
+
+def stop(house: House, address: str = PERSON, covers: OptOutScope = OptOutScope.ALL, **more: object) -> int:
+    said = OptOut(address=address, channel=Channel.VOICE, covers=covers, **more)  # type: ignore[arg-type]
+    return opt_out(house.conn, house.account, [said], gate=house.gate).joined
+
+
+def join(house: House, *those: str, conn: Connection | None = None) -> joins.Joined:
+    return joins.join(conn or house.conn, house.account, those, "one customer", by="ann", gate=house.gate)
+
+
+def verdict(house: House, address: str) -> Verdict:
+    return house.one(recorded_call(address)).verdict
+
+
+def test_a_stop_at_one_address_stops_all_joined_addresses(house: House) -> None:
+    assert verdict(house, OTHER) is Verdict.ALLOW
+    join(house, PERSON, OTHER)
+    assert stop(house) == 1
+    assert verdict(house, OTHER) is Verdict.DENY
+    assert verdict(house, THIRD) is Verdict.ALLOW
+
+
+def test_an_address_joined_after_the_stop_gets_it_too(house: House) -> None:
+    stop(house)
+    assert join(house, PERSON, OTHER).placed == 1
+    assert verdict(house, OTHER) is Verdict.DENY
+    assert join(house, OTHER, THIRD).placed == 1
+    assert verdict(house, THIRD) is Verdict.DENY
+
+
+def test_two_people_found_to_be_one_share_their_stops(house: House) -> None:
+    join(house, PERSON, "pat@example.org")
+    join(house, OTHER, THIRD)
+    assert stop(house) == 1
+    assert verdict(house, THIRD) is Verdict.ALLOW
+    assert join(house, "pat@example.org", OTHER).placed == 2
+    assert verdict(house, THIRD) is Verdict.DENY
+    assert len({one.person for one in joins.listed(house.conn, house.account, gate=house.gate)}) == 1
+
+
+@pytest.mark.parametrize("covers", [OptOutScope.MARKETING])
+def test_what_is_about_one_class_stays_where_it_was_said(house: House, covers: OptOutScope) -> None:
+    join(house, PERSON, OTHER)
+    assert stop(house, covers=covers) == 0
+    assert stop(house, covers=OptOutScope.LIST, list="news") == 0
+
+
+def test_a_parted_address_keeps_what_was_placed_and_gets_nothing_more(house: House) -> None:
+    join(house, PERSON, OTHER, THIRD)
+    joins.part(house.conn, house.account, THIRD, "is her brother's", by="ann", gate=house.gate)
+    assert stop(house) == 1
+    assert verdict(house, THIRD) is Verdict.ALLOW
+    joins.part(house.conn, house.account, OTHER, "moved out", by="ann", gate=house.gate)
+    assert verdict(house, OTHER) is Verdict.DENY
+    assert joins.listed(house.conn, house.account, gate=house.gate) == []
+    with pytest.raises(BadInput, match="joined with nothing"):
+        joins.part(house.conn, house.account, OTHER, "again", by="ann", gate=house.gate)
+
+
+def test_a_join_is_known_to_its_account_alone(house: House, another: Callable[..., House]) -> None:
+    same_seller = another("callers", house.seller)
+    join(same_seller, PERSON, OTHER)
+    assert stop(house) == 0
+    assert joins.listed(house.conn, house.account, gate=house.gate) == []
+
+
+def test_joining_again_changes_nothing(house: House) -> None:
+    join(house, PERSON, OTHER)
+    with pytest.raises(BadInput, match="joined already"):
+        join(house, OTHER, PERSON)
+    with pytest.raises(BadInput, match="nobody's other"):
+        join(house, OTHER)
+    with pytest.raises(BadInput, match=r"addresses\[1\]"):
+        join(house, OTHER, "not an address")
+
+
+def test_an_imported_stop_holds_at_joined_addresses(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "stops.csv"
+    file.write_text(f"address\n{PERSON}\n")
+    join(house, PERSON, OTHER)
+    suppress.import_csv(house.conn, house.account, file, by="ann", said=True, gate=house.gate)
+    assert verdict(house, OTHER) is Verdict.DENY
+
+
+def test_neither_order_of_a_join_and_a_stop_loses_the_stop(house: House, database: Database) -> None:
+    """Both at once, many times: whichever is second sees the first."""
+    with database.app() as one, database.app() as two, ThreadPoolExecutor(2) as pool:
+        for number in range(40):
+            a, b = f"+1512555{2000 + 2 * number}", f"+1512555{2001 + 2 * number}"
+            if number % 2:
+                a, b = b, a
+            ready = threading.Barrier(2)
+            said = OptOut(address=a, channel=Channel.VOICE)
+            joining = pool.submit(_at_once, ready, lambda a=a, b=b: join(house, a, b, conn=one))
+            stopping = pool.submit(
+                _at_once, ready, lambda said=said: opt_out(two, house.account, [said], gate=house.gate)
+            )
+            joining.result(30)
+            stopping.result(30)
+            assert verdict(house, b) is Verdict.DENY, number
+
+
+def test_joins_and_stops_in_every_order_at_once_do_not_deadlock(house: House, database: Database) -> None:
+    people = [f"+151255530{n:02d}" for n in range(8)]
+    ready = threading.Barrier(4)
+
+    def joining(those: Sequence[str]) -> None:
+        with database.app() as conn:
+            ready.wait(10)
+            for first, second in itertools.pairwise(those):
+                with contextlib.suppress(BadInput):  # the other thread joined them
+                    join(house, first, second, conn=conn)
+
+    def stopping(those: Sequence[str]) -> None:
+        with database.app() as conn:
+            ready.wait(10)
+            for one in those:
+                opt_out(conn, house.account, [OptOut(address=one, channel=Channel.SMS)], gate=house.gate)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, those) for work in (joining, stopping) for those in (people, people[::-1])]:
+            done.result(60)
+    assert all(verdict(house, one) is Verdict.DENY for one in people)
+
+
+def _at_once(ready: threading.Barrier, what: Callable[[], object]) -> None:
+    ready.wait(10)
+    what()
+
+
+def test_a_refused_opt_out_leaves_its_connection_good(house: House) -> None:
+    """psycopg's DEALLOCATE ALL after a rollback once took the statements of the hot route along."""
+    for _ in range(3):
+        stop(house)
+        with pytest.raises(BadInput, match="future"):
+            stop(house, at=2**60)
+    assert verdict(house, PERSON) is Verdict.DENY
