@@ -314,17 +314,19 @@ def _roles(conn: psycopg.Connection[Any], known: Secrets) -> None:
     """The two roles and the database, made or brought to the passwords of the secrets file. Idempotent."""
     for role, password in (("forbear_owner", known.owner), ("forbear_app", known.app)):
         _role(conn, role, password)
-    _erase_role(conn)
+    _erase_role(conn, "forbear_owner")
     if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER forbear_owner").format(sql.Identifier(DATABASE)))
         conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE)))
     conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO forbear_app").format(sql.Identifier(DATABASE)))
 
 
-def _erase_role(conn: psycopg.Connection[Any]) -> None:
-    """The one role that may delete, and personal parts only. Nobody logs in as it."""
+def _erase_role(conn: psycopg.Connection[Any], owner: str) -> None:
+    """The one role that may erase. Nobody logs in as it: the owner's connection takes it on for an erasure."""
     if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = 'forbear_erase'").fetchone():
         conn.execute("CREATE ROLE forbear_erase NOLOGIN")
+    if conn.execute("SELECT pg_has_role(%s, 'forbear_erase', 'MEMBER')", [owner]).fetchone() != (True,):
+        conn.execute(sql.SQL("GRANT forbear_erase TO {}").format(sql.Identifier(owner)))
 
 
 def _role(conn: psycopg.Connection[Any], role: str, password: str) -> None:
@@ -362,7 +364,7 @@ def _other(given: str, known: Secrets) -> Store:
         try:
             if not app:
                 _role(conn, "forbear_app", known.app)
-            _erase_role(conn)
+            _erase_role(conn, conn.info.user)
         except psycopg.errors.InsufficientPrivilege as fault:
             todo = f"create the roles `forbear_app` and `forbear_erase`, and set {APP}"
             raise BadInput("the owner may not create roles", key=OWNER, todo=todo) from fault

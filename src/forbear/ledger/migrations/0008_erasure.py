@@ -20,6 +20,16 @@ class Migration(migrations.Migration):
                     ],
                 ),
                 migrations.CreateModel(
+                    name="Kept",
+                    fields=[
+                        ("event", models.UUIDField(primary_key=True, serialize=False)),
+                        ("account", models.UUIDField(null=True)),
+                        ("until", models.DateField()),
+                        ("rule", models.CharField(max_length=200)),
+                        ("at", models.DateTimeField()),
+                    ],
+                ),
+                migrations.CreateModel(
                     name="ErasureRequest",
                     fields=[
                         ("id", models.UUIDField(primary_key=True, serialize=False)),

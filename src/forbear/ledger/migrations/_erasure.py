@@ -25,6 +25,18 @@ CREATE TABLE ledger_erasurerequest (
 CREATE INDEX ledger_erasurerequest_waiting ON ledger_erasurerequest (account, id) WHERE done_at IS NULL;
 GRANT INSERT, SELECT, UPDATE ON ledger_erasurerequest TO forbear_app;
 
+-- Personal parts that a law wants kept for some time after an erasure: they go on `until`.
+CREATE TABLE ledger_kept (
+    event uuid PRIMARY KEY,
+    account uuid,
+    until date NOT NULL,
+    rule varchar(200) NOT NULL CHECK (rule <> ''),
+    at timestamptz NOT NULL
+);
+CREATE INDEX ledger_kept_until ON ledger_kept (until);
+GRANT SELECT ON ledger_kept TO forbear_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_kept TO forbear_erase;
+
 -- An erasure replaces the number in an appended row by a keyed hash. It may change nothing else: rights are by column.
 CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -35,7 +47,8 @@ BEGIN
         USING ERRCODE = 'insufficient_privilege';
 END $$;
 GRANT SELECT, UPDATE (addr, key_id, mac) ON ledger_event, ledger_decision TO forbear_erase;
-GRANT SELECT, UPDATE (addr, mac) ON ledger_permit TO forbear_erase;
+GRANT SELECT, UPDATE (addr, mac, subject, debt) ON ledger_permit TO forbear_erase;
+GRANT SELECT ON ledger_evidence, ledger_form TO forbear_erase;
 GRANT SELECT, UPDATE ON ledger_suppression, ledger_consent, ledger_relationship, ledger_join, ledger_review,
     ledger_outbox, ledger_link, ledger_erasurerequest TO forbear_erase;
 GRANT SELECT, INSERT, DELETE ON ledger_optin TO forbear_erase;
@@ -44,7 +57,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_counter TO forbear_erase;
 """
 
 DOWN = """
-DROP TABLE ledger_erasedleaf, ledger_erasurerequest;
+DROP TABLE ledger_erasedleaf, ledger_erasurerequest, ledger_kept;
 CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% on % refused: the ledger is appended to, never rewritten', TG_OP, TG_TABLE_NAME
