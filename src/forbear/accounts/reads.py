@@ -51,7 +51,8 @@ class HoldRow(NamedTuple):
 
 
 _ACCOUNT = """
-SELECT a.id, a.slug, a.name, a.home_region, a.status, a.partner_id, s.id, s.number, s.slug, s.name, s.country, s.kind, s.ftc
+SELECT a.id, a.slug, a.name, a.home_region, a.status, a.partner_id,
+    s.id, s.number, s.slug, s.name, s.country, s.kind, s.ftc
 FROM accounts_account a
 LEFT JOIN accounts_accountseller l ON l.account_id = a.id AND (l.until IS NULL OR l.until > now())
 LEFT JOIN accounts_seller s ON s.id = l.seller_id
@@ -76,7 +77,7 @@ def _accounts(conn: Connection, where: str, values: list[object]) -> list[Accoun
         _, sellers = found.setdefault(row[0], (row, []))
         if row[6] is not None:
             sellers.append(Seller(*row[6:]))
-    return [Account(*row[:5], tuple(sellers), row[5]) for row, sellers in found.values()]
+    return [Account(row[0], row[1], row[2], row[3], row[4], tuple(sellers), row[5]) for row, sellers in found.values()]
 
 
 def seller(conn: Connection, name: str | UUID) -> Seller | None:

@@ -18,7 +18,13 @@ def opt_out(
     address: Annotated[str, typer.Argument(help="The person: an E.164 number or an e-mail address.")],
     account: AccountName,
     channel: Annotated[str, typer.Option(help="Where it was said: voice, sms or email.")],
-    covers: Annotated[str, typer.Option(help="all, marketing, campaign or direct_marketing_objection.")] = "all",
+    covers: Annotated[
+        str | None,
+        typer.Option(
+            help="How far it reaches: all, all_but_needed, marketing, campaign, list or direct_marketing_objection."
+            " Else as the rule for --way has it."
+        ),
+    ] = None,
     campaign: Annotated[str | None, typer.Option(help="With --covers campaign.")] = None,
     seller: SellerName = None,
     at: Annotated[str | None, typer.Option(metavar="INSTANT", help="When it was said; else now.")] = None,
@@ -36,7 +42,7 @@ def opt_out(
     said = gate.OptOut(
         address=address,
         channel=one_of(Channel, channel, "--channel"),
-        covers=one_of(OptOutScope, covers, "--covers"),
+        covers=None if covers is None else one_of(OptOutScope, covers, "--covers"),
         campaign=campaign,
         seller=seller,
         at=instant(at, "--at"),
@@ -48,5 +54,7 @@ def opt_out(
         say.as_json(found)
     else:
         typer.echo(f"recorded and in force at {rfc3339(found.at)}, change {found.seq}")
+        by = f" ({found.reach_rules[0]})" if found.reach_rules[0] else ""
+        typer.echo(f"it covers {found.covers[0].value}{by}")
         if found.honour_by is not None:
             typer.echo(f"the law would have had it by {found.honour_by} ({found.honour_rule})")

@@ -38,7 +38,9 @@ class OptOutIn(Words):
 
     address: AddressText
     channel: Channel = Field(description="Where it was said")
-    covers: OptOutScope = Field(OptOutScope.ALL, description="How far it reaches")
+    covers: OptOutScope | None = Field(
+        None, description="How far it reaches; absent: as the rule for this way of saying it has it"
+    )
     campaign: Name | None = Field(None, description="With `covers: campaign`")
     seller: Name | None = Field(None, description="To whom it was said; absent: every seller of the account")
     at: Instant | None = Field(None, description="When; absent: now")
@@ -50,6 +52,8 @@ class OptOutReceiptOut(ReceiptOut):
 
     honour_by: str | None = None
     honour_rule: str | None = None
+    covers: OptOutScope = Field(description="How far it reaches")
+    reach_rule: str | None = Field(None, description="The rules that say so; null: you did")
 
 
 @router.post("/opt-outs", response={201: OptOutReceiptOut}, tags=["opt-outs"])
@@ -60,7 +64,8 @@ def opt_out(request: HttpRequest, payload: OptOutIn) -> Status[dict[str, Any]]:
     with borrowed() as connection, alone():
         found = gate_opt_out.opt_out(connection, asks.account, [said], key=asks.key)
     receipt = {"events": found.events, "at": rfc3339(found.at), "seq": found.seq}
-    return Status(201, {**receipt, "honour_by": found.honour_by, "honour_rule": found.honour_rule})
+    reach = {"covers": found.covers[0], "reach_rule": found.reach_rules[0]}
+    return Status(201, {**receipt, **reach, "honour_by": found.honour_by, "honour_rule": found.honour_rule})
 
 
 class SuppressionIn(Words):
