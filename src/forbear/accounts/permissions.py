@@ -17,3 +17,4 @@ class Permission(StrEnum):
     CONSENT_WRITE = "account:consent:write"
     RELATIONSHIP_READ = "account:relationship:read"
     RELATIONSHIP_WRITE = "account:relationship:write"
+    LINK_MAKE = "account:link:make"

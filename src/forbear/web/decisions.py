@@ -15,12 +15,15 @@ import psycopg
 from forbear.accounts.connect import Connection, connect
 from forbear.accounts.permissions import Permission
 from forbear.core.instants import rfc3339
+from forbear.core.tokens import sign
+from forbear.core.words import Channel
 from forbear.gate import contact as gate
+from forbear.gate import links
 from forbear.web import keys
 from forbear.web.batch import Batcher, Closed, Full
 from forbear.web.limits import MAX_WAITING
 from forbear.web.problem import Problem, forbidden, unavailable
-from forbear.web.schema import Answer, DecisionAnswer, DecisionRequest, Permit
+from forbear.web.schema import Answer, DecisionAnswer, DecisionRequest, Links, Permit
 
 _AT_ONCE: Final = 2_000  # contacts in one transaction, unless one request alone has more
 _WHERE: Final = re.compile(r" - at `\$\.?(.*)`$")
@@ -115,7 +118,7 @@ class Door:
             raise unavailable("the server is being stopped", retry_after_s=5) from None
         if asked.expand:
             return await asyncio.to_thread(lambda: _write(in_words(decided, asked.contacts)))
-        return _write(on_the_wire(decided))
+        return _write(on_the_wire(decided, asked.contacts))
 
 
 def parse(content_type: str, body: bytes) -> DecisionRequest:
@@ -149,9 +152,12 @@ def wrong(error: msgspec.ValidationError) -> Problem:
     return Problem(422, "bad-input", "The request cannot be taken", what, key or None)
 
 
-def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
+def on_the_wire(decided: gate.Decided, contacts: Sequence[gate.Contact] = ()) -> DecisionAnswer:
+    """`contacts` as they were asked, for the links of those allowed; without them no answer carries any."""
     answers = []
-    for given in decided.answers:
+    base = links.public_url() if contacts else None
+    keys_of_tokens = {} if base is None else links.token_keys()
+    for place, given in enumerate(decided.answers):
         answer = Answer(
             id=given.decision,
             verdict=given.verdict,
@@ -167,6 +173,13 @@ def on_the_wire(decided: gate.Decided) -> DecisionAnswer:
             answer.confidence = given.confidence
         if given.permit is not None and given.expires_at is not None:
             answer.permit = Permit(id=given.permit, expires_at=_moment(given.expires_at))
+            if base is not None and contacts[place].channel is not Channel.VOICE:
+                page = f"{base}/u/{sign(links.LABEL, given.decision, keys_of_tokens)}"
+                answer.links = Links(
+                    unsubscribe=page, preferences=f"{page}/preferences", why=f"{page}/why", report=f"{page}/report"
+                )
+                if contacts[place].channel is Channel.EMAIL:
+                    answer.headers = links.headers_of(page)
         answers.append(answer)
     return DecisionAnswer(answers=answers, rulebook=decided.rulebook, at=_moment(decided.at), repeated=decided.repeated)
 
@@ -175,7 +188,7 @@ def in_words(decided: gate.Decided, contacts: Sequence[gate.Contact]) -> Decisio
     """The same with what each obligation asks. Takes longer: not for the event loop."""
     from forbear.gate.owed import of_contacts
 
-    answer = on_the_wire(decided)
+    answer = on_the_wire(decided, contacts)
     words = [given.obligations for given in decided.answers]
     for given, owed in zip(answer.answers, of_contacts(contacts, words, decided.at), strict=True):
         given.obligations_detail = owed

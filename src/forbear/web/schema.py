@@ -52,6 +52,15 @@ class Permit(msgspec.Struct, kw_only=True):
     expires_at: str
 
 
+class Links(msgspec.Struct, kw_only=True):
+    """The person's own pages about this message. The message carries the first; `List-Unsubscribe` names it."""
+
+    unsubscribe: str
+    preferences: str
+    why: str
+    report: str
+
+
 class Answer(msgspec.Struct, kw_only=True):
     """The verdict on one contact, stored before it was given."""
 
@@ -75,6 +84,14 @@ class Answer(msgspec.Struct, kw_only=True):
         ),
     ] = UNSET
     permit: Permit | UnsetType = UNSET
+    links: Annotated[
+        Links | UnsetType,
+        Meta(description="Of an allowed e-mail or text, where the installation has a public address"),
+    ] = UNSET
+    headers: Annotated[
+        dict[str, str] | UnsetType,
+        Meta(description="Of an allowed e-mail: put them in as they are, under the DKIM signature (RFC 8058)"),
+    ] = UNSET
     obligations_detail: Annotated[
         tuple[Obligation, ...] | UnsetType, Meta(description="What each obligation asks; on `expand` alone")
     ] = UNSET

@@ -40,6 +40,8 @@ class Migration(migrations.Migration):
                         ("channel", models.SmallIntegerField()),
                         ("campaign", models.BigIntegerField(default=0)),
                         ("list", models.BigIntegerField(default=0)),
+                        ("language", models.CharField(default="", max_length=16)),
+                        ("decision", models.UUIDField(null=True)),
                         ("fresh_until", models.DateTimeField(null=True)),
                         ("at", models.DateTimeField()),
                     ],

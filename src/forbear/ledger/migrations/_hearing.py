@@ -67,6 +67,8 @@ CREATE TABLE ledger_link (
     channel smallint NOT NULL,
     campaign bigint NOT NULL DEFAULT 0,
     list bigint NOT NULL DEFAULT 0,
+    language varchar(16) NOT NULL DEFAULT '',
+    decision uuid,
     fresh_until timestamptz,
     at timestamptz NOT NULL
 );

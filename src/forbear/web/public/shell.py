@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Final
 
 import psycopg
 from django.http import HttpRequest, HttpResponse
@@ -21,8 +21,6 @@ from forbear.gate.contact import ClockAstray, Refused
 from forbear.web.problem import Problem
 from forbear.web.public import clients, languages
 from forbear.web.public.texts import direction, text
-
-P = ParamSpec("P")
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -96,13 +94,11 @@ def lost(request: HttpRequest) -> HttpResponse:
     return told(request, "lost", 404)
 
 
-def guarded(
-    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A public view: limited by client, and every failure a page that people can read."""
 
     @wraps(view)
-    def guarding(request: HttpRequest, *args: P.args, **more: P.kwargs) -> HttpResponse:
+    def guarding(request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
         try:
             wait_s = clients.wait_s(clients.CLIENTS, clients.client_of(request))
             if wait_s:
