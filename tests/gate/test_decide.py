@@ -19,8 +19,9 @@ from forbear.gate.opened import Gate
 from forbear.gate.opt_out import OptOut, opt_out
 from forbear.gate.redeem import Spent, redeem
 from forbear.gate.settle import Disposition, Settled, settle
-from forbear.ledger import tree
+from forbear.ledger import leaves as written
 from forbear.ledger.kinds import Outcome
+from forbear.tlog import merkle
 from tests.gate.conftest import CAP, PERSON, House, recorded_call
 
 
@@ -240,10 +241,10 @@ def test_a_batch_s_root_is_that_of_its_decisions(house: House) -> None:
         " facts FROM ledger_decision ORDER BY batch_index"
     )
     for row in rows:
-        fixed = tree.fixed_of(*row[:15])
-        leaves.append(tree.leaf(fixed, row[15].encode(), row[16].encode(), bytes(row[17])))
+        fixed = written.decision_fixed(*row[:15])
+        leaves.append(written.decision_hash(fixed, row[15].encode(), row[16].encode(), bytes(row[17])))
     assert n == 7
-    assert tree.root(leaves) == bytes(root)
+    assert merkle.root(leaves) == bytes(root)
     assert house.conn.execute("SELECT count(*) FROM ledger_logqueue").fetchone() == (1,)
 
 

@@ -17,9 +17,10 @@ from forbear.gate import bundles, rulebooks, shadow
 from forbear.gate.explain import Explained, explain
 from forbear.gate.opened import Gate, secrets_of
 from forbear.kernel.judge import Engine
-from forbear.ledger import tree
+from forbear.ledger import leaves as written
 from forbear.registries.snapshots import Registries
 from forbear.rulebook.load import shipped
+from forbear.tlog import merkle
 from tests.conftest import Database
 from tests.gate.conftest import House, make_house, recorded_call
 
@@ -117,12 +118,14 @@ def test_the_stored_override_is_part_of_the_decisions_leaf(with_rules: Callable[
     leaves: dict[bool, list[bytes]] = {True: [], False: []}
     for row in rows:
         at, earliest = at_of(row[1]), None if row[12] is None else at_of(row[12])
-        fixed = tree.fixed_of(*(row[0], at, *row[2:12], earliest, row[13], bytes(row[14])))
+        fixed = written.decision_fixed(*(row[0], at, *row[2:12], earliest, row[13], bytes(row[14])))
         for told, overrides in ((True, row[18].encode()), (False, b"")):
-            leaves[told].append(tree.leaf(fixed, row[15].encode(), row[16].encode(), bytes(row[17]), overrides))
+            leaves[told].append(
+                written.decision_hash(fixed, row[15].encode(), row[16].encode(), bytes(row[17]), overrides)
+            )
     assert rows[3][18] == "us.tcpa.landline_cap by Jane Roe 2026-01-02"
-    assert tree.root(leaves[True]) == bytes(rows[0][19])
-    assert tree.root(leaves[False]) != bytes(rows[0][19])
+    assert merkle.root(leaves[True]) == bytes(rows[0][19])
+    assert merkle.root(leaves[False]) != bytes(rows[0][19])
 
 
 def test_an_answer_given_again_names_its_overrides_again(with_rules: Callable[..., House]) -> None:

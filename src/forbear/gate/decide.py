@@ -37,9 +37,10 @@ from forbear.kernel.facts import Facts
 from forbear.kernel.judge import ENGINE, Answers, Engine
 from forbear.kernel.rows import take
 from forbear.ledger import attempts as recent
-from forbear.ledger import columns, tree, trip, writes
+from forbear.ledger import columns, leaves, trip, writes
 from forbear.ledger.columns import Bool, Bytea, Ids, Int2, Int4, Int8, Moment, Text, Uuid
 from forbear.ledger.trip import Statement, Trip
+from forbear.tlog import merkle
 
 PERMIT_S: Final = 60
 CLOCK_WITHIN_S: Final = 2
@@ -96,8 +97,9 @@ _PERMITS: Final = Statement(
 )
 _REDEMPTIONS: Final = Statement(
     "add_redemptions",
-    "INSERT INTO ledger_redemption SELECT unnest($1), $2",
-    (Uuid.array_oid, trip.MOMENT_OID),
+    "WITH r AS (INSERT INTO ledger_redemption SELECT unnest($1), $2)"
+    " INSERT INTO ledger_logqueue (kind, source, hash) SELECT 4, * FROM unnest($1, $3)",
+    (Uuid.array_oid, trip.MOMENT_OID, Bytea.array_oid),
 )
 _COUNTERS: Final = Statement(
     "set_counters",
@@ -351,7 +353,7 @@ class _Batch:
         accounts = columns.ids_of([sender.account.id for sender in distinct])[which]
         sellers = columns.ids_of([sender.seller.id for sender in distinct])[which]
         addresses = claims.addresses
-        fixed = np.empty(n, tree.FIXED)
+        fixed = np.empty(n, leaves.DECISION)
         for name, value in (
             *(("id", ids), ("at", now), ("account", accounts), ("seller", sellers), ("addr", addresses.addr)),
             *(("key_id", addresses.key_id), ("mac", addresses.mac), ("channel", claims.channel)),
@@ -359,14 +361,14 @@ class _Batch:
             *(("earliest", judged.earliest), ("permit", judged.permits), ("selector", selector)),
         ):
             fixed[name] = value
-        whole, width = fixed.tobytes(), tree.FIXED.itemsize
-        leaves = [
-            tree.leaf(whole[i * width : (i + 1) * width], rules, obligations, facts, overrides)
+        whole, width = fixed.tobytes(), leaves.DECISION.itemsize
+        hashes = [
+            leaves.decision_hash(whole[i * width : (i + 1) * width], rules, obligations, facts, overrides)
             for i, (rules, obligations, facts, overrides) in enumerate(
                 zip(judged.rules, judged.obligations, judged.packed, judged.overrides, strict=True)
             )
         ]
-        root = tree.root(leaves)
+        root = merkle.root(hashes)
         rulebook = bundles.digest_bytes(self.gate.engine.rulebook)
         fresh = [pair for pair in dict(selectors).items() if pair[0] not in self.stored]
         self.fresh = [pair[0] for pair in fresh]
@@ -424,7 +426,9 @@ class _Batch:
         )
         spent = allowed[judged.redeem[allowed]]
         if len(spent):
-            writing.add(_REDEMPTIONS, columns.uuids(judged.permits[spent]), moment)
+            ids = judged.permits[spent]
+            hashed = leaves.redemption_hashes([one.tobytes() for one in ids], now)
+            writing.add(_REDEMPTIONS, columns.uuids(ids), moment, columns.byteas(hashed))
         changed = sorted(judged.changed)
         packed_attempts = [recent.pruned(judged.attempts[addr], now) for addr in changed]
         writing.add(_COUNTERS, columns.int8s(np.array(changed, np.int64)), columns.byteas(packed_attempts))

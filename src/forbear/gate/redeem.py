@@ -25,7 +25,7 @@ from forbear.gate.claims import erased_keys, is_erased_form
 from forbear.gate.contact import Refused
 from forbear.gate.gather import AccountFacts, SellerFacts, Sender, binds, covers_contact
 from forbear.gate.opened import opened
-from forbear.ledger import attempts, columns, writes
+from forbear.ledger import attempts, columns, leaves, writes
 from forbear.ledger.trip import MOMENT_OID, UUID_OID, Statement, Trip, number, raw, roll_back, truth, uuid_of, uuids
 
 _EXEMPT: Final = Purpose.EMERGENCY.bit | Purpose.OPTOUT_CONFIRMATION.bit
@@ -103,7 +103,8 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
         writing = Trip(conn)
         if fresh:
             changed = sorted({known[permit][1] for permit in fresh})
-            writing.add(_REDEEM, columns.uuids(fresh), columns.moment(now))
+            hashes = leaves.redemption_hashes([permit.bytes for permit in fresh], now)
+            writing.add(_REDEEM, columns.uuids(fresh), columns.moment(now), columns.byteas(hashes))
             writing.add(_COUNT, columns.int8s(changed), columns.byteas([packed[addr] for addr in changed]))
         writing.commit()
         writing.go()
@@ -142,7 +143,10 @@ _WITHDRAWN: Final = Statement(
     (number, raw, uuids, number, number),
 )
 _REDEEM: Final = Statement(
-    "redeem", "INSERT INTO ledger_redemption SELECT unnest($1), $2", (columns.Uuid.array_oid, MOMENT_OID)
+    "redeem",
+    "WITH r AS (INSERT INTO ledger_redemption SELECT unnest($1), $2)"
+    " INSERT INTO ledger_logqueue (kind, source, hash) SELECT 4, * FROM unnest($1, $3)",
+    (columns.Uuid.array_oid, MOMENT_OID, columns.Bytea.array_oid),
 )
 _COUNT: Final = Statement(
     "redeem_counters",

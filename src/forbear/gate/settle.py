@@ -13,8 +13,9 @@ from forbear.core.errors import BadInput
 from forbear.core.instants import moment_of
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
-from forbear.ledger import attempts, writes
-from forbear.ledger.kinds import KnownBy, Outcome
+from forbear.ledger import attempts, leaves, log, writes
+from forbear.ledger.kinds import KnownBy, Leaf, Outcome
+from forbear.tlog.merkle import leaf_hash
 
 
 class Disposition(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -70,6 +71,11 @@ def settle(
         )
         if done.rowcount == 0:
             return Settled.ALREADY
+        whole = leaves.disposition_bytes(
+            *(permit, now, known_by.value, said.outcome.value),
+            *(answered, said.conversation, said.abandoned, said.refused),
+        )
+        log.queue(conn, Leaf.DISPOSITION, permit, leaf_hash(whole))
         if said.outcome is Outcome.NOT_PLACED:
             packed = attempts.without(packed, permit.bytes)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from os import urandom
@@ -16,10 +15,11 @@ from forbear.accounts.connect import Connection
 from forbear.core.canonical import canonical
 from forbear.core.instants import moment_of
 from forbear.core.keys import AddressKey
-from forbear.ledger import columns
+from forbear.ledger import columns, leaves, log
 from forbear.ledger.addresses import Addresses
-from forbear.ledger.kinds import Kind, KnownBy
+from forbear.ledger.kinds import Kind, KnownBy, Leaf
 from forbear.ledger.trip import Statement, Trip, number, raw
+from forbear.tlog import merkle
 
 NOBODY: Final = UUID(int=0)
 Moments = npt.NDArray[np.int64]
@@ -96,16 +96,18 @@ def append_event(
     payload: Mapping[str, object] | None = None,
     personal: Mapping[str, object] | None = None,
 ) -> UUID:
-    """One event. `payload` holds nothing personal; `personal` is stored apart under a salt of its own."""
+    """One event, and its leaf for the log. `payload` holds nothing personal and no floats (`core.canonical`);
+    `personal` is stored apart under a salt of its own."""
     event = columns.uuid_at(columns.new_ids(at, 1), 0)
     hashed = keep_personal(conn, [event], [personal])[0] if personal else None
+    happened, said = at if happened_at is None else happened_at, payload or {}
     conn.execute(
         "INSERT INTO ledger_event (id, kind, happened_at, learnt_at, known_by, account, seller, addr, key_id, mac,"
         " payload, personal_hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             event,
             kind.value,
-            moment_of(at if happened_at is None else happened_at),
+            moment_of(happened),
             moment_of(at),
             known_by.value,
             account,
@@ -113,10 +115,12 @@ def append_event(
             address.column if address else None,
             address.secret_id if address else 0,
             (address.mac or None) if address else None,
-            json.dumps(payload or {}),
+            canonical(said).decode(),
             hashed,
         ],
     )
+    whole = leaves.event_bytes(event, kind.value, happened, at, known_by.value, account, seller, said, hashed)
+    log.queue(conn, Leaf.EVENT, event, merkle.leaf_hash(whole))
     return event
 
 
@@ -134,22 +138,31 @@ def append_events(
     hashes: Sequence[bytes | None] | None = None,
     ids: columns.Ids | None = None,
 ) -> columns.Ids:
-    """One event for each address, alike but for the address and when it happened. Returns their ids."""
+    """One event for each address, alike but for the address, the personal part and when it happened; together one
+    leaf of the log, the root of their small tree. Returns their ids."""
     n = len(addresses.addr)
     if ids is None:
         ids = columns.new_ids(at, n)
+    if n == 0:
+        return ids
+    moments, said = np.broadcast_to(np.asarray(happened, np.int64), (n,)), canonical(payload)
+    batch = columns.uuid_at(columns.new_ids(at, 1), 0)
     conn.execute(
         "INSERT INTO ledger_event (id, kind, happened_at, learnt_at, known_by, account, seller, addr, key_id, mac,"
-        " payload, personal_hash) SELECT id, %s, happened, %s, %s, %s, %s, addr, key_id, mac, %s::jsonb, hash"
-        " FROM unnest(%s, %s, %s, %s, %s, %s) AS u (id, happened, addr, key_id, mac, hash)",
+        " payload, personal_hash, batch, batch_index)"
+        " SELECT id, %s, happened, %s, %s, %s, %s, addr, key_id, mac, %s::jsonb, hash, %s, place"
+        " FROM unnest(%s, %s, %s, %s, %s, %s, %s) AS u (id, happened, addr, key_id, mac, hash, place)",
         [
-            *(kind.value, moment_of(at), known_by.value, account, seller, json.dumps(payload)),
+            *(kind.value, moment_of(at), known_by.value, account, seller, said.decode(), batch),
             columns.uuids(ids),
-            columns.moments(np.broadcast_to(np.asarray(happened, np.int64), (n,))),
+            columns.moments(moments),
             columns.int8s(addresses.addr),
             columns.int2s(addresses.key_id),
             addresses.mac_column,
             columns.byteas(hashes if hashes is not None else [None] * n),
+            columns.int4s(np.arange(n)),
         ],
     )
+    hashed = leaves.event_hashes(ids, kind.value, moments, at, known_by.value, account, seller, said, hashes)
+    log.queue(conn, Leaf.EVENTS, batch, merkle.root(hashed))
     return ids
