@@ -427,7 +427,19 @@ class Link(models.Model):
     channel = models.SmallIntegerField()
     campaign = models.BigIntegerField(default=0)
     list = models.BigIntegerField(default=0)
+    language = models.CharField(max_length=16, default="")  # the person's, where its maker knew it; empty: not known
+    decision = models.UUIDField(null=True)  # the message it was in
     fresh_until = models.DateTimeField(null=True)  # sent to the address itself: until then it shows what is personal
+    at = models.DateTimeField()
+
+
+class Kept(models.Model):
+    """The personal part of an erased person's event that a law wants kept for some time: it goes on `until`."""
+
+    event = models.UUIDField(primary_key=True)
+    account = models.UUIDField(null=True)
+    until = models.DateField()
+    rule = models.CharField(max_length=200)  # that says so
     at = models.DateTimeField()
 
 
