@@ -51,6 +51,7 @@ def serve(
         with out.status("Starting the database", spinner="dots"):
             store = embedded.ensure()
         if sample:
+            os.environ.setdefault("FORBEAR_PUBLIC_URL", f"http://{_named(host)}:{port}")
             from forbear.cli.sample import prepare
 
             prepare(f"http://{_named(host)}:{port}")

@@ -43,6 +43,7 @@ class OptOut(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     campaign: str | None = None  # with `campaign`
     list: str | None = None  # with `list`
     seller: str | None = None  # to whom it was said; absent: every seller of the account
+    seller_id: UUID | None = None  # in place of its short name: also of one the account no longer serves
     at: int | None = None
     until: int | None = None  # a pause: the first moment it no longer binds; absent: no end
     way: Way | None = None  # how it was said; absent: not known
@@ -223,6 +224,8 @@ def _probes(one: OptOut, gate: Gate, place: int) -> list[AddressKey]:
 
 
 def _sellers(one: OptOut, by_slug: dict[str, UUID], place: int) -> list[UUID]:
+    if one.seller_id is not None:
+        return [one.seller_id]
     if one.seller is None:
         if not by_slug:
             raise BadInput("the account contacts people for nobody", key=f"[{place}].seller")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -41,6 +42,7 @@ ALLOWED_HOSTS = [
     for host in os.environ.get("FORBEAR_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
     if host.strip()
 ]
+ALLOWED_HOSTS += [host for host in [urlsplit(os.environ.get("FORBEAR_PUBLIC_URL", "")).hostname] if host]
 ROOT_URLCONF = "forbear.web.urls"
 MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "forbear.web.edge.guard"]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
