@@ -17,9 +17,10 @@ from uuid import UUID
 from forbear.accounts.connect import Connection
 from forbear.auditd.findings import Report, Wrong
 from forbear.core.instants import at_of
-from forbear.core.keys import KIND_SHIFT, AddressKind
+from forbear.core.keys import phone_of
 from forbear.core.uuid7 import made_at
-from forbear.ledger import tree
+from forbear.ledger import leaves
+from forbear.tlog import merkle
 
 _NAMED: Final = 5  # rows of one batch, where all of them are in doubt
 MILLISECOND: Final = 1_000
@@ -75,14 +76,14 @@ class Decision(NamedTuple):
     def leaf(self) -> bytes:
         if self.erased is not None:
             return bytes(self.erased)
-        fixed = tree.fixed_of(
+        fixed = leaves.decision_fixed(
             *(self.id, at_of(self.at), self.account, self.seller, self.addr, self.key_id, self.mac),
             *(self.channel, self.purpose, self.mode, self.verdict, self.cure),
             None if self.earliest is None else at_of(self.earliest),
             *(self.permit, bytes(self.selector)),
         )
         rules, obligations = self.rules.encode(), self.obligations.encode()
-        return tree.leaf(fixed, rules, obligations, bytes(self.facts), self.overrides.encode())
+        return leaves.decision_hash(fixed, rules, obligations, bytes(self.facts), self.overrides.encode())
 
 
 def read_batches(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, Batch]:
@@ -119,7 +120,7 @@ def check_batches(conn: Connection, logged: Mapping[UUID, bytes], report: Report
             continue
         if batch.root != root:
             report.add(Wrong.CHANGED, "batch", identity, "its root is not the one that was logged")
-        if not _same_moment(identity, batch.at):
+        if not same_moment(identity, batch.at):
             report.add(Wrong.BACK_DATED, "batch", identity, "its moment is not that of its id")
         _check_rows(batch, root, decisions.get(identity, []), report)
     rows = [row for some in decisions.values() for row in some]
@@ -133,9 +134,9 @@ def _check_rows(batch: Batch, root: bytes, rows: Sequence[Decision], report: Rep
     for row in rows:
         if row.erased is not None:
             report.notes["erased"] += 1
-            if row.addr >> KIND_SHIFT == AddressKind.PHONE:
+            if phone_of(row.addr) is not None:
                 report.add(Wrong.CHANGED, "decision", row.id, "it has the leaf of an erased one, and an address")
-    if rows and len(rows) == batch.n and tree.root([row.leaf for row in rows]) == root:
+    if rows and len(rows) == batch.n and merkle.root([row.leaf for row in rows]) == root:
         return
     places = Counter(row.batch_index for row in rows)
     named = False
@@ -153,7 +154,7 @@ def _check_rows(batch: Batch, root: bytes, rows: Sequence[Decision], report: Rep
             what = f"stands after {before.id} in batch {batch.id}, and was decided before it"
             report.add(Wrong.REORDERED, "decision", row.id, what)
     for row in rows:
-        if row.at != batch.at or not _same_moment(row.id, row.at):
+        if row.at != batch.at or not same_moment(row.id, row.at):
             named = True
             report.add(Wrong.BACK_DATED, "decision", row.id, f"its moment is not that of its batch {batch.id}")
     if named:
@@ -199,5 +200,6 @@ def _permit_differs(permit: tuple[Any, ...], row: Decision) -> str:
     return ""
 
 
-def _same_moment(identity: UUID, at: datetime) -> bool:
+def same_moment(identity: UUID, at: datetime) -> bool:
+    """Whether an id was made at this moment: it carries its millisecond."""
     return made_at(identity) == at_of(at) // MILLISECOND * MILLISECOND

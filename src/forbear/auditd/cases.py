@@ -110,6 +110,7 @@ def _contact(selector: Selector, flags: tuple[int, int], caller: str | None) -> 
         subject=_OURS,
         debt=_OURS,
         campaign=_OURS,
+        list=_OURS,
         content=Content(
             identifies_sender=_flag(flags, Flag.IDENTIFIES_SENDER),
             postal_address=_flag(flags, Flag.POSTAL_ADDRESS),
@@ -146,6 +147,9 @@ def _consent(column: Consents, entry: int) -> Consent:
         evidence=_three(column.evidence[entry]),
         names_seller=_three(column.names_seller[entry]),
         withdrawn=_moment(column.withdrawn_at[entry]),
+        imported=bool(_three(column.imported[entry])),
+        promised_n=int(column.promised_n[entry]) or None,
+        promised_days=int(column.promised_days[entry]) or None,
     )
 
 
@@ -168,11 +172,14 @@ def _registry(column: RegistryColumn, n: int, row: int) -> Registry:
 
 
 def _opt_out(column: OptOuts, entry: int) -> OptOut:
+    same = _same(column.same[entry])  # with this contact's campaign or list, whichever it is about
     return OptOut(
         at=_moment(column.at[entry]),
         scope=_word(OptOutScope, column.scope[entry]),
         channel=_word(Channel, column.channel[entry]),
-        campaign=_same(column.same_campaign[entry]),
+        campaign=same,
+        list=same,
+        until=_moment(column.until[entry]),
     )
 
 
