@@ -18,3 +18,6 @@ class Permission(StrEnum):
     RELATIONSHIP_READ = "account:relationship:read"
     RELATIONSHIP_WRITE = "account:relationship:write"
     LINK_MAKE = "account:link:make"
+    INBOUND_HEAR = "account:inbound:hear"
+    REVIEW_READ = "account:review:read"
+    REVIEW_DECIDE = "account:review:decide"
