@@ -179,7 +179,7 @@ def test_opt_outs_relationships_and_counts_become_columns() -> None:
         ]
     )
     assert facts.opt_outs is not None
-    assert facts.opt_outs.same_campaign.tolist() == [YES, NOT_KNOWN]
+    assert facts.opt_outs.same.tolist() == [YES, NOT_KNOWN]
     assert facts.relationships is not None
     assert facts.relationships.related.tolist() == [NOT_KNOWN]
     assert facts.dialler is not None

@@ -143,6 +143,18 @@ their money, their treatment (47 CFR 64.1200(a)(9)(i), (iii), (iv)), the one con
 """
 
 
+def stops(scope: OptOutScope, purposes: int) -> bool:
+    """Whether an opt-out of this scope is about contacts of these purposes (bits) at all, its campaign or list apart.
+
+    Purposes of which one is stopped are stopped: a notice with an offer in it is an offer too.
+    """
+    if scope in (OptOutScope.MARKETING, OptOutScope.DIRECT_MARKETING_OBJECTION):
+        return bool(purposes & (Purpose.MARKETING.bit | Purpose.FUNDRAISING.bit))
+    if scope is OptOutScope.ALL_BUT_NEEDED:
+        return bool(purposes & ~mask(NEEDED))
+    return True
+
+
 class Reaching(Word):
     """Which channels an opt-out stops beyond the one it was said on. Each is wider than the one before."""
 

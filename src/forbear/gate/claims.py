@@ -52,6 +52,7 @@ class Claims:
     campaign: npt.NDArray[np.int64]  # hashes; 0 none
     subject: npt.NDArray[np.int64]
     debt: npt.NDArray[np.int64]
+    list: npt.NDArray[np.int64]
     dialler: npt.NDArray[np.int64] | None  # shape (3, n): answered_live, abandoned, window_days; -1 not known
 
 
@@ -115,6 +116,7 @@ def of_contacts(contacts: list[Contact], secrets: Sequence[Secret]) -> Claims:
         _words([contact.campaign for contact in contacts]),
         _words([contact.subject for contact in contacts]),
         _words([contact.debt for contact in contacts]),
+        _words([contact.list for contact in contacts]),
         _counts([contact.dialler for contact in contacts]),
     )
 

@@ -83,6 +83,7 @@ class Contact(Words):
     )
     seller: Annotated[str, Meta(max_length=200, description="The seller's name in this account")] | None = None
     campaign: Text | None = None
+    list: Annotated[str, Meta(min_length=1, max_length=200, description="The contact list it is sent to")] | None = None
     subject: Text | None = None
     debt: Text | None = None
     sector: Text | None = None

@@ -84,15 +84,15 @@ _DECISIONS: Final = Statement(
 _PERMITS: Final = Statement(
     "add_permits",
     "INSERT INTO ledger_permit (id, decision, account, seller, seller_number, addr, mac, channel, purpose, mode,"
-    " marketing, campaign, subject, debt, issued_at, expires_at)"
+    " marketing, campaign, subject, debt, issued_at, expires_at, list)"
     " SELECT id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign, subject,"
-    " debt, $1, expires FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    " debt, $1, expires, list FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     " AS u (id, decision, account, seller, number, addr, mac, channel, purpose, mode, marketing, campaign, subject,"
-    " debt, expires)",
+    " debt, expires, list)",
     (
         *(trip.MOMENT_OID, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Int4.array_oid),
         *(Int8.array_oid, Bytea.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid, Bool.array_oid),
-        *(Int8.array_oid, Int8.array_oid, Int8.array_oid, Moment.array_oid),
+        *(Int8.array_oid, Int8.array_oid, Int8.array_oid, Moment.array_oid, Int8.array_oid),
     ),
 )
 _REDEMPTIONS: Final = Statement(
@@ -422,7 +422,7 @@ class _Batch:
             *(columns.int2s(column[allowed]) for column in (claims.channel, claims.purpose, claims.mode)),
             columns.bools(claims.marketing[allowed]),
             *(columns.int8s(column[allowed]) for column in (claims.campaign, claims.subject, claims.debt)),
-            columns.moments(judged.expires[allowed]),
+            *(columns.moments(judged.expires[allowed]), columns.int8s(claims.list[allowed])),
         )
         spent = allowed[judged.redeem[allowed]]
         if len(spent):
@@ -598,7 +598,7 @@ def _some(claims: Claims, rows: npt.NDArray[np.int64]) -> Claims:
         claims.true[rows],
         claims.false[rows],
         *(claims.channel[rows], claims.purpose[rows], claims.mode[rows], claims.marketing[rows]),
-        *(claims.campaign[rows], claims.subject[rows], claims.debt[rows]),
+        *(claims.campaign[rows], claims.subject[rows], claims.debt[rows], claims.list[rows]),
         None if claims.dialler is None else claims.dialler[:, rows],
     )
 

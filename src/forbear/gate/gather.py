@@ -18,7 +18,7 @@ import numpy.typing as npt
 from forbear.core import keys, where
 from forbear.core.instants import MISSING
 from forbear.core.keys import NO_KEY
-from forbear.core.words import Channel, LineType, Mode, OptOutScope, Purpose, RecipientKind, SenderKind
+from forbear.core.words import Channel, LineType, Mode, OptOutScope, Purpose, RecipientKind, SenderKind, stops
 from forbear.gate.asking import Asking, Whom
 from forbear.gate.claims import Claims, Evidence, is_erased_form
 from forbear.gate.opened import Gate
@@ -44,7 +44,8 @@ from forbear.ledger.trip import Statement, jsonb, number, raw, text, truth, uuid
 Policy = tuple[tuple[str, bool | str], ...]
 
 ACCOUNTS: Final = (
-    "SELECT a.id, a.status, a.policy, s.id, s.number, s.slug, s.country, s.kind, s.ftc FROM accounts_account a"
+    "SELECT a.id, a.status, a.policy, a.partner_id, s.id, s.number, s.slug, s.country, s.kind, s.ftc"
+    " FROM accounts_account a"
     " LEFT JOIN accounts_accountseller l ON l.account_id = a.id AND (l.until IS NULL OR l.until > now())"
     " LEFT JOIN accounts_seller s ON s.id = l.seller_id WHERE a.id = ANY(%s) ORDER BY a.id, l.id"
 )
@@ -56,7 +57,7 @@ READ_ACCOUNTS: Final = Statement(
     "accounts",
     ACCOUNTS.replace("%s", "$1"),
     (columns.Uuid.array_oid,),
-    (uuid_of, text, jsonb, uuid_of, number, text, text, text, truth),
+    (uuid_of, text, jsonb, uuid_of, uuid_of, number, text, text, text, truth),
 )
 READ_HOLDS: Final = Statement("holds", HOLDS, (), (uuid_of, uuid_of))
 ALERTS: Final = (  # `least` passes over nulls: the earlier of the ends there are
@@ -86,18 +87,21 @@ SENDER_IDS: Final = Statement(
 SUPPRESSIONS: Final = Statement(
     "suppressions",
     "SELECT addr, mac, scope, owner, channels, covers, campaign, said, (extract(epoch FROM at) * 1000000)::bigint,"
-    " (extract(epoch FROM last_at) * 1000000)::bigint FROM ledger_suppression"
-    " WHERE addr = ANY($1) AND lifted_at IS NULL",
+    " (extract(epoch FROM last_at) * 1000000)::bigint, list, (extract(epoch FROM until) * 1000000)::bigint"
+    " FROM ledger_suppression WHERE addr = ANY($1) AND lifted_at IS NULL",
     (columns.Int8.array_oid,),
-    (number, raw, number, uuid_of, number, number, number, truth, number, number),
+    (number, raw, number, uuid_of, number, number, number, truth, number, number, number, number),
 )
 CONSENTS: Final = Statement(
     "consents",
     "SELECT addr, mac, sellers, level, (extract(epoch FROM given_at) * 1000000)::bigint, given_day, until_day,"
     " channels, purposes, covers, evidence, names_seller, (extract(epoch FROM withdrawn_at) * 1000000)::bigint,"
-    " given_by_person FROM ledger_consent WHERE addr = ANY($1)",
+    " given_by_person, known_by = 'import', promised_n, promised_days FROM ledger_consent WHERE addr = ANY($1)",
     (columns.Int8.array_oid,),
-    (number, raw, uuids, number, number, number, number, number, number, number, truth, truth, number, truth),
+    (
+        *(number, raw, uuids, number, number, number, number, number, number, number, truth, truth, number, truth),
+        *(truth, number, number),
+    ),
 )
 RELATIONSHIPS: Final = Statement(
     "relationships",
@@ -126,16 +130,17 @@ class AccountFacts:
     active: bool
     policy: Policy
     sellers: dict[str, SellerFacts] = field(default_factory=dict)  # by slug, in the order they were linked
+    partner: UUID | None = None  # who brought it
 
 
 def accounts_of(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, AccountFacts]:
     """The rows of `ACCOUNTS`."""
     found: dict[UUID, AccountFacts] = {}
-    for account, status, policy, seller, short, slug, country, kind, ftc in rows:
+    for account, status, policy, partner, seller, short, slug, country, kind, ftc in rows:
         known = found.get(account)
         if known is None:
             choices = tuple(sorted((str(name), value) for name, value in (policy or {}).items()))
-            known = found[account] = AccountFacts(account, status == "active", choices)
+            known = found[account] = AccountFacts(account, status == "active", choices, partner=partner)
         if seller is not None:
             known.sellers[slug] = SellerFacts(seller, short, slug, country, SenderKind(kind) if kind else None, ftc)
     return found
@@ -175,7 +180,7 @@ def facts_of(gate: Gate, claims: Claims, senders: Sequence[Sender], stored: Stor
     sender_row = np.zeros(n, np.int32) if len(distinct) == 1 else np.array([place_of[one] for one in senders], np.int32)
     sender_flags(distinct, stored.holds, sender_row, true, false)
     rows_of = _rows_by_address(claims)
-    opt_outs = _suppressions(claims, senders, stored.suppressions, rows_of, true, false)
+    opt_outs = _suppressions(claims, senders, stored.suppressions, rows_of, now, true, false)
     known = np.uint64(1 << Flag.CONSENTS_KNOWN | 1 << Flag.OPT_OUTS_KNOWN | 1 << Flag.ATTEMPTS_KNOWN)
     true |= known
     selector, selectors = _selectors(claims, senders, stored.alerts)
@@ -308,32 +313,33 @@ def _suppressions(
     senders: Sequence[Sender],
     stored: Sequence[tuple[Any, ...]],
     rows_of: dict[int, list[int]],
+    now: int,
     true: npt.NDArray[np.uint64],
     false: npt.NDArray[np.uint64],
 ) -> OptOuts | None:
-    """What the person said becomes opt-outs, judged by their rules; what a list or an operator says, `SUPPRESSED`."""
-    said: list[tuple[int, int, int, int, int]] = []
+    """What the person said becomes opt-outs, judged by their rules; what a list or an operator says, `SUPPRESSED`.
+
+    A pause that has ended is nothing any more.
+    """
+    said: list[tuple[int, int, int, int, int, int]] = []
     suppressed: set[int] = set()
-    for addr, mac, scope, owner, channels, covers, campaign, by_person, at, last_at in stored:
+    for addr, mac, scope, owner, channels, covers, campaign, by_person, at, last_at, of_list, until in stored:
+        if until is not None and until <= now:
+            continue
         for row in rows_of.get(addr, ()):
             if not _confirmed(claims, row, addr, mac) or not binds(scope, owner, senders[row]):
                 continue
             if not by_person:
-                if covers_contact(
-                    channels,
-                    covers,
-                    campaign,
-                    int(claims.channel[row]),
-                    bool(claims.marketing[row]),
-                    int(claims.campaign[row]),
-                ):
+                if covers_contact(channels, covers, campaign, of_list, reach_of(claims, row)):
                     suppressed.add(row)
                 continue
-            mine = int(claims.campaign[row])
-            same = NOT_KNOWN if not campaign or not mine else YES if campaign == mine else NO
+            theirs, mine = (
+                (campaign, int(claims.campaign[row])) if covers != _LIST else (of_list, int(claims.list[row]))
+            )
+            same = NOT_KNOWN if not theirs or not mine else YES if theirs == mine else NO
             for moment in {at, last_at}:
                 for channel in [bit for bit in _CHANNELS if channels & bit] or [0]:
-                    said.append((row, moment, covers, channel, same))
+                    said.append((row, moment, covers, channel, same, MISSING if until is None else until))
     bit = np.uint64(1 << Flag.SUPPRESSED)
     hit = np.zeros(len(true), bool)
     hit[list(suppressed)] = True
@@ -342,7 +348,7 @@ def _suppressions(
     if not said:
         return None
     parts = [np.array(column, np.int64) for column in zip(*sorted(said), strict=True)]
-    types = (np.int32, np.int64, np.int16, np.int16, np.int8)
+    types = (np.int32, np.int64, np.int16, np.int16, np.int8, np.int64)
     return OptOuts(*(column.astype(kind) for column, kind in zip(parts, types, strict=True)))
 
 
@@ -354,16 +360,46 @@ def binds(scope: int, owner: UUID, sender: Sender) -> bool:
     """Whether a suppression of this scope is about this sender at all."""
     if scope == Scope.INSTALLATION:
         return True
+    if scope == Scope.PARTNER:
+        return owner == sender.account.partner
     return owner == (sender.account.id if scope == Scope.ACCOUNT else sender.seller.id)
 
 
-def covers_contact(channels: int, covers: int, campaign: int, channel: int, marketing: bool, mine: int) -> bool:
-    """Whether a suppression's reach covers a contact. A call and a text reach the same number."""
+class Reach(NamedTuple):
+    """A contact as far as a suppression's reach goes."""
+
+    channel: int  # bit
+    purpose: int  # bit
+    marketing: bool  # it is, or may be, marketing too
+    campaign: int  # hash; 0 none
+    list: int
+
+
+def reach_of(claims: Claims, row: int) -> Reach:
+    return Reach(
+        int(claims.channel[row]),
+        int(claims.purpose[row]),
+        bool(claims.marketing[row]),
+        int(claims.campaign[row]),
+        int(claims.list[row]),
+    )
+
+
+def covers_contact(channels: int, covers: int, campaign: int, of_list: int, contact: Reach) -> bool:
+    """Whether a suppression covers a contact. A call and a text reach the same number."""
+    channel = contact.channel
     if channels and not channels & (_NUMBERED if channel & _NUMBERED else channel):
         return False
-    if covers == OptOutScope.CAMPAIGN.bit:
-        return not mine or not campaign or mine == campaign
-    return marketing or covers == OptOutScope.ALL.bit
+    theirs, mine = {_CAMPAIGN: (campaign, contact.campaign), _LIST: (of_list, contact.list)}.get(covers, (0, 0))
+    if theirs and mine and theirs != mine:
+        return False
+    purposes = contact.purpose | (Purpose.MARKETING.bit if contact.marketing else 0)
+    return stops(_SCOPE_OF[covers], purposes)
+
+
+_CAMPAIGN: Final = OptOutScope.CAMPAIGN.bit
+_LIST: Final = OptOutScope.LIST.bit
+_SCOPE_OF: Final = {scope.bit: scope for scope in OptOutScope}
 
 
 _GAVE_NUMBER: Final = np.uint64(1 << Flag.GAVE_NUMBER)
@@ -379,9 +415,8 @@ def _consents(
     """The consents of each row. One that stands may say that the person gave the number: `true` gets it."""
     found: list[tuple[int, ...]] = []
     for addr, mac, sellers, *rest in stored:
-        level, given_at, given_day, until_day, channels, purposes, covers, evidence, names_seller, withdrawn, gave = (
-            rest
-        )
+        level, given_at, given_day, until_day, channels, purposes, covers, evidence, names_seller, withdrawn = rest[:10]
+        gave, imported, promised_n, promised_days = rest[10:]
         for row in rows_of.get(addr, ()):
             if senders[row].seller.id in sellers and _confirmed(claims, row, addr, mac):
                 if gave and withdrawn is None:
@@ -390,12 +425,16 @@ def _consents(
                     (
                         *(row, level, _or_missing(given_day), _or_missing(given_at), _or_missing(until_day)),
                         *(channels, purposes, covers, _three(evidence), _three(names_seller), _or_missing(withdrawn)),
+                        *(int(imported), promised_n or 0, promised_days or 0),
                     )
                 )
     if not found:
         return None
     parts = [np.array(column, np.int64) for column in zip(*sorted(found), strict=True)]
-    types = (np.int32, np.int16, np.int32, np.int64, np.int32, np.int16, np.int16, np.int16, np.int8, np.int8, np.int64)
+    types = (
+        *(np.int32, np.int16, np.int32, np.int64, np.int32, np.int16, np.int16, np.int16, np.int8, np.int8, np.int64),
+        *(np.int8, np.int16, np.int16),
+    )
     return Consents(*(column.astype(kind) for column, kind in zip(parts, types, strict=True)))
 
 

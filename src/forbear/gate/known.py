@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ import psycopg
 from forbear.accounts.connect import Connection
 from forbear.accounts.home import locked
 from forbear.core.instants import DAY, MISSING
-from forbear.gate.gather import covers_contact
+from forbear.gate.gather import Reach, covers_contact
 from forbear.ledger import attempts as packed
 from forbear.ledger import reads
 from forbear.ledger.writes import NOBODY
@@ -44,9 +45,11 @@ SUPPRESSION: Final = np.dtype(
         ("channels", "<i2"),  # mask; 0 every channel
         ("covers", "<i2"),
         ("campaign", "<i8"),
+        ("list", "<i8"),
         ("said", "i1"),
         ("at", "<i8"),
         ("last_at", "<i8"),
+        ("until", "<i8"),  # a pause ends here; MISSING: no end
         ("gone", "i1"),
     ]
 )
@@ -63,6 +66,9 @@ CONSENT: Final = np.dtype(
         ("evidence", "i1"),
         ("names_seller", "i1"),
         ("withdrawn_at", "<i8"),
+        ("imported", "i1"),
+        ("promised_n", "<i2"),
+        ("promised_days", "<i2"),
         ("given_by_person", "i1"),
         ("gone", "i1"),
     ]
@@ -92,14 +98,17 @@ def _bit(column: str) -> str:
     return f"(CASE WHEN {column} THEN 1 WHEN NOT {column} THEN 0 ELSE -1 END)::smallint"
 
 
+_IMPORTED: Final = "known_by = 'import'"
 _SUPPRESSIONS: Final = (  # every part is a constant of this module
-    f"SELECT addr, id, {_MAC}, channels, covers, campaign, {_bit('said')}, {_us('at')}, {_us('last_at')},"  # noqa: S608
-    f" {_bit('lifted_at IS NOT NULL')} FROM ledger_suppression WHERE owner = ANY(%(owners)s)"
+    f"SELECT addr, id, {_MAC}, channels, covers, campaign, list, {_bit('said')}, {_us('at')},"  # noqa: S608
+    f" {_us('last_at')}, {_us('until')}, {_bit('lifted_at IS NOT NULL')}"
+    " FROM ledger_suppression WHERE owner = ANY(%(owners)s)"
 )
 _CONSENTS: Final = (
     f"SELECT addr, id, {_MAC}, level, {_us('given_at')}, coalesce(given_day, ({MISSING})::int),"  # noqa: S608
     f" coalesce(until_day, ({MISSING})::int), channels, purposes, covers, {_bit('evidence')}, {_bit('names_seller')},"
-    f" {_us('withdrawn_at')}, {_bit('given_by_person')}, 0::smallint FROM ledger_consent"
+    f" {_us('withdrawn_at')}, {_bit(_IMPORTED)}, coalesce(promised_n, 0::smallint),"
+    f" coalesce(promised_days, 0::smallint), {_bit('given_by_person')}, 0::smallint FROM ledger_consent"
     " WHERE sellers @> ARRAY[%(seller)s]"
 )
 _RELATIONSHIPS: Final = (
@@ -109,14 +118,6 @@ _RELATIONSHIPS: Final = (
 )
 _SINCE: Final = " AND change IN (SELECT id FROM ledger_change WHERE seq > %(since)s)"
 _WIRE: Final = {"i1": ("i2", 2), "<i2": ("i2", 2), "<i4": ("i4", 4), "<i8": ("i8", 8), "<u8": ("u8", 8)}
-
-
-class Reach(NamedTuple):
-    """The contact a wash is for, as far as a suppression's reach goes."""
-
-    channel: int  # bit
-    marketing: bool
-    campaign: int  # hash; 0 none
 
 
 class Hits(NamedTuple):
@@ -202,9 +203,9 @@ class Known:
     attempts: Entries
     folder: Path  # of the base
 
-    def barred(self, reach: Reach) -> Barred:
-        """Whom lists and operators bar from contacts of this reach."""
-        return Barred(self, reach)
+    def barred(self, reach: Reach, at: int) -> Barred:
+        """Whom lists and operators bar from contacts of this reach at this moment."""
+        return Barred(self, reach, at)
 
     def said(self) -> Layered:
         """What the persons themselves said."""
@@ -218,18 +219,20 @@ class Known:
 class Barred:
     """Is this number barred? Of numbers only: a hashed key is found with `suppressions` and confirmed."""
 
-    def __init__(self, known: Known, reach: Reach) -> None:
-        name = f"barred-{reach.channel}-{int(reach.marketing)}-{reach.campaign:x}"
-        path = known.folder / f"{name}.set"
+    def __init__(self, known: Known, reach: Reach, at: int) -> None:
+        name = f"barred-{reach.channel}-{reach.purpose}-{int(reach.marketing)}-{reach.campaign:x}-{reach.list:x}"
         base = known.suppressions.base
+        ends = _ends(known.folder, base.rows)
+        if ends.size:  # entries with an end: a set for each stretch between two of them
+            name += f"-{int(np.searchsorted(ends, at, side='right'))}"
+        path = known.folder / f"{name}.set"
         if not path.exists():
-            build(
-                path, (base.addr[part][covering(base.rows[part], reach)].view(np.uint64) for part in _parts(base.addr))
-            )
+            covered = (base.addr[p][covering(base.rows[p], reach, at)].view(np.uint64) for p in _parts(base.addr))
+            build(path, covered)
         self._base = NumberSet(path)
         self._changed = known.suppressions.changed
         over = known.suppressions.overlay.rows
-        self._overlay = np.unique(over["addr"][covering(over, reach)])
+        self._overlay = np.unique(over["addr"][covering(over, reach, at)])
         self._sieve = _sieve(self._changed) if self._changed.size else None
 
     def contains(self, keys: Keys) -> npt.NDArray[np.bool_]:
@@ -241,31 +244,47 @@ class Barred:
         return found
 
 
-def covering(rows: Rows, reach: Reach) -> npt.NDArray[np.bool_]:
-    """Which suppressions that nobody said in person cover a contact of this reach."""
+def _ends(folder: Path, rows: Rows) -> npt.NDArray[np.int64]:
+    """The moments at which entries that nobody said in person end, in order; looked for once for a base."""
+    path = folder / "ends.npy"
+    if not path.exists():
+        found = [np.empty(0, np.int64)]
+        for part in _parts(rows):
+            until = rows[part]["until"]
+            found.append(until[(until != MISSING) & (rows[part]["said"] == 0)])
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as temp:
+            np.save(temp, np.unique(np.concatenate(found)))
+        Path(temp.name).replace(path)
+    return np.asarray(np.load(path), np.int64)
+
+
+def covering(rows: Rows, reach: Reach, at: int) -> npt.NDArray[np.bool_]:
+    """Which suppressions that nobody said in person cover a contact of this reach at this moment."""
     kinds, inverse = np.unique(
-        np.stack([rows["channels"].astype(np.int64), rows["covers"].astype(np.int64), rows["campaign"]]),
+        np.stack([rows["channels"].astype(np.int64), rows["covers"].astype(np.int64), rows["campaign"], rows["list"]]),
         axis=1,
         return_inverse=True,
     )
     answers = np.array(
         [
-            covers_contact(int(channels), int(covers), int(campaign), reach.channel, reach.marketing, reach.campaign)
-            for channels, covers, campaign in kinds.T
+            covers_contact(int(channels), int(covers), int(campaign), int(of_list), reach)
+            for channels, covers, campaign, of_list in kinds.T
         ],
         np.bool_,
     )
     if not len(rows):
         return np.zeros(0, np.bool_)
-    found: npt.NDArray[np.bool_] = answers[inverse.reshape(-1)] & (rows["said"] == 0)
+    over = (rows["until"] != MISSING) & (rows["until"] <= at)
+    found: npt.NDArray[np.bool_] = answers[inverse.reshape(-1)] & (rows["said"] == 0) & ~over
     return found
 
 
 # --- the base on disk -----------------------------------------------------------------------
 
 
-def folder_of(home: Path, account: UUID, seller: UUID) -> Path:
-    return home / "known" / f"{account}.{seller}"
+def folder_of(home: Path, account: UUID, seller: UUID, partner: UUID | None = None) -> Path:
+    """What binds depends on all three: an account that changes its partner begins anew."""
+    return home / "known" / (f"{account}.{seller}" + (f".{partner}" if partner else ""))
 
 
 def make_base(
@@ -352,10 +371,12 @@ def _newest(place: Path) -> Path | None:
 # --- caught up with the ledger ----------------------------------------------------------------
 
 
-def catch_up(conn: Connection, home: Path, account: UUID, seller: UUID, seller_number: int, now: int) -> Known:
+def catch_up(
+    conn: Connection, home: Path, account: UUID, partner: UUID | None, seller: UUID, seller_number: int, now: int
+) -> Known:
     """What the ledger knows now. Everything is read in one view of it, whose last change number `seq` is."""
-    place = folder_of(home, account, seller)
-    owners = [NOBODY, account, seller]
+    place = folder_of(home, account, seller, partner)
+    owners = [NOBODY, account, seller, *([partner] if partner else [])]
     with locked(place, "base"), conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         conn.execute("SET LOCAL statement_timeout = 0")

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from forbear.core.errors import BadInput
+from forbear.core.instants import MISSING
 from forbear.core.places import Place
 from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, SenderKind
 from forbear.kernel.facts import (
@@ -31,8 +32,8 @@ from forbear.kernel.facts import (
 
 VERSION: Final = 1
 _CONSENT = ("level", "given_day", "given_at", "until_day", "channels", "purposes", "covers", "evidence", "names_seller")
-_CONSENTS: Final = (*_CONSENT, "withdrawn_at")
-_OPT_OUTS: Final = ("at", "scope", "channel", "same_campaign")
+_CONSENTS: Final = (*_CONSENT, "withdrawn_at", "imported", "promised_n", "promised_days")
+_OPT_OUTS: Final = ("at", "scope", "channel", "same", "until")
 _ATTEMPTS: Final = (
     *("at", "on_day", "channel", "purpose", "mode", "same_subject", "same_debt"),
     *("answered", "conversation", "abandoned", "refused", "unreachable"),
@@ -43,11 +44,13 @@ _TYPES: Final = {
     **dict.fromkeys(("at", "given_at", "withdrawn_at", "checked_at"), np.int64),
     **dict.fromkeys(("on_day", "given_day", "until_day", "since_day", "checked_day", "edition_day"), np.int32),
     **dict.fromkeys(("level", "channels", "purposes", "covers", "scope", "channel", "purpose", "mode"), np.int16),
-    **dict.fromkeys(("evidence", "names_seller", "same_campaign", "same_subject", "same_debt"), np.int8),
-    **dict.fromkeys(("kind",), np.int16),
+    **dict.fromkeys(("evidence", "names_seller", "imported", "same", "same_subject", "same_debt"), np.int8),
+    **dict.fromkeys(("kind", "promised_n", "promised_days"), np.int16),
+    "until": np.int64,
     **dict.fromkeys(("ongoing", "related"), np.int8),
     **dict.fromkeys(("answered", "conversation", "abandoned", "refused", "unreachable", "listed"), np.int8),
 }
+_BEFORE: Final = {"until": MISSING, "promised_n": 0, "promised_days": 0}  # what a field was before there was one
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder().decode
@@ -186,7 +189,7 @@ def _entries(column: Consents | Relationships | OptOuts | Attempts | None, names
 def _column(kind: Any, names: Sequence[str], by_row: Sequence[Any]) -> Any:
     # decisions made before an entry had its last fields did not know them
     entries = [
-        (row, (*entry, *[NOT_KNOWN] * (len(names) - len(entry))))
+        (row, (*entry, *[_BEFORE.get(name, NOT_KNOWN) for name in names[len(entry) :]]))
         for row, some in enumerate(by_row)
         for entry in some or ()
     ]

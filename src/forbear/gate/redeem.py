@@ -23,7 +23,7 @@ from forbear.core.words import Purpose
 from forbear.gate import gather
 from forbear.gate.claims import erased_keys, is_erased_form
 from forbear.gate.contact import Refused
-from forbear.gate.gather import AccountFacts, SellerFacts, Sender, binds, covers_contact
+from forbear.gate.gather import AccountFacts, Reach, SellerFacts, Sender, binds, covers_contact
 from forbear.gate.opened import opened
 from forbear.ledger import attempts, columns, leaves, writes
 from forbear.ledger.trip import MOMENT_OID, UUID_OID, Statement, Trip, number, raw, roll_back, truth, uuid_of, uuids
@@ -83,6 +83,7 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
         state = _State(
             now=now,
             active=bool(rows[active] and rows[active][0][0]),
+            partner=rows[active][0][1] if rows[active] else None,
             holds=[(row[0], row[1]) for row in rows[holds]],
             spent=dict(rows[spent]),
             settled={row[0] for row in rows[settled]},
@@ -115,7 +116,10 @@ def redeem(conn: Connection, account: UUID, permits: Sequence[UUID], key: UUID |
 
 
 _ACTIVE: Final = Statement(
-    "account_active", "SELECT status = 'active' FROM accounts_account WHERE id = $1", (UUID_OID,), (truth,)
+    "account_active",
+    "SELECT status = 'active', partner_id FROM accounts_account WHERE id = $1",
+    (UUID_OID,),
+    (truth, uuid_of),
 )
 _SPENT: Final = Statement(
     "redeemed",
@@ -128,10 +132,11 @@ _SETTLED: Final = Statement(
 )
 _STOPS: Final = Statement(
     "stops",
-    "SELECT id, addr, mac, scope, owner, channels, covers, campaign, (extract(epoch FROM last_at) * 1000000)::bigint"
-    " FROM ledger_suppression WHERE addr = ANY($1) AND lifted_at IS NULL",
+    "SELECT id, addr, mac, scope, owner, channels, covers, campaign, (extract(epoch FROM last_at) * 1000000)::bigint,"
+    " list, (extract(epoch FROM until) * 1000000)::bigint FROM ledger_suppression"
+    " WHERE addr = ANY($1) AND lifted_at IS NULL",
     (columns.Int8.array_oid,),
-    (uuid_of, number, raw, number, uuid_of, number, number, number, number),
+    (uuid_of, number, raw, number, uuid_of, number, number, number, number, number, number),
 )
 _WITHDRAWN: Final = Statement(
     "withdrawn",
@@ -154,7 +159,7 @@ _COUNT: Final = Statement(
     (columns.Int8.array_oid, columns.Bytea.array_oid),
 )
 _PERMITS: Final = (
-    "SELECT id, addr, mac, seller, seller_number, channel, purpose, marketing, campaign, issued_at, expires_at"
+    "SELECT id, addr, mac, seller, seller_number, channel, purpose, marketing, campaign, list, issued_at, expires_at"
     " FROM ledger_permit WHERE id = ANY(%s) AND account = %s"
 )
 
@@ -172,6 +177,7 @@ def _as_number(stop: Any, forms: dict[int, tuple[int, int]], secrets: Sequence[S
 class _State(msgspec.Struct):
     now: int
     active: bool
+    partner: UUID | None
     holds: list[tuple[UUID | None, UUID | None]]
     spent: dict[UUID, int]
     settled: set[UUID]
@@ -183,7 +189,7 @@ class _State(msgspec.Struct):
 def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
     if permit is None:
         return Spent.UNKNOWN, state.now
-    identity, addr, mac, seller, number, channel, purpose, marketing, campaign, issued_at, expires_at = permit
+    identity, addr, mac, seller, number, channel, purpose, marketing, campaign, of_list, issued_at, expires_at = permit
     if identity in state.spent:
         return Spent.ALREADY, state.spent[identity]
     if identity in state.settled:
@@ -196,20 +202,25 @@ def _outcome(account: UUID, permit: Any, state: _State) -> tuple[Spent, int]:
         return Spent.SUPPRESSED, state.now
     if purpose & _EXEMPT:
         return Spent.REDEEMED, state.now
-    sender = Sender(AccountFacts(account, True, ()), SellerFacts(seller, number, "", None, None, None))
+    contact = Reach(channel, purpose, marketing, campaign, of_list)
+    sender = Sender(
+        AccountFacts(account, True, (), partner=state.partner), SellerFacts(seller, number, "", None, None, None)
+    )
     issued = at_of(issued_at)
 
     def same(other_addr: int, other_mac: bytes | None) -> bool:
         return bool(other_addr == addr and (other_mac is None or mac is None or other_mac == bytes(mac)))
 
-    for event, stop_addr, stop_mac, scope, owner, channels, covers, stop_campaign, last_at in state.stops:
+    for event, stop_addr, stop_mac, scope, owner, channels, covers, stop_campaign, last_at, *rest in state.stops:
+        stop_list, until = rest
         # what stood when the permit was issued was judged then, with the consents that may lift it
         since = made_at(event) >= issued // 1000 * 1000 or last_at >= issued
         if (
             since
+            and (until is None or state.now < until)
             and same(stop_addr, stop_mac)
             and binds(scope, owner, sender)
-            and covers_contact(channels, covers, stop_campaign, channel, marketing, campaign)
+            and covers_contact(channels, covers, stop_campaign, stop_list, contact)
         ):
             return Spent.SUPPRESSED, state.now
     for other_addr, other_mac, sellers, channels, withdrawn_at in state.withdrawn:

@@ -31,12 +31,12 @@ from forbear.core.errors import BadInput
 from forbear.core.instants import MISSING, rfc3339
 from forbear.core.keys import AddressKind
 from forbear.core.phones import NumberFault
-from forbear.core.words import Channel, LineType, Mode, Purpose, RecipientKind, Word
+from forbear.core.words import Channel, LineType, Mode, OptOutScope, Purpose, RecipientKind, Word
 from forbear.gate import bundles, gather, known, lists
 from forbear.gate.asking import Asking, Whom
 from forbear.gate.claims import MARKETING, word_hash
-from forbear.gate.gather import AccountFacts, SellerFacts, Sender
-from forbear.gate.known import Hits, Known, Reach, in_sorted
+from forbear.gate.gather import AccountFacts, Reach, SellerFacts, Sender
+from forbear.gate.known import Hits, Known, in_sorted
 from forbear.gate.lists import Done, List, Tick
 from forbear.gate.opened import Gate
 from forbear.kernel.facts import (
@@ -105,6 +105,7 @@ class Asked:
     at: int | None = None
     country: str | None = None  # whose numbers those without `+` are
     campaign: str | None = None
+    list: str | None = None
     sender: str | None = None  # what the person will see
     sector: str | None = None
     kind: RecipientKind | None = None  # of every row that does not say
@@ -115,7 +116,8 @@ class Asked:
     @property
     def reach(self) -> Reach:
         marketing = self.purpose in MARKETING
-        return Reach(self.channel.bit, marketing, word_hash(self.campaign) if self.campaign else 0)
+        words = (word_hash(word) if word else 0 for word in (self.campaign, self.list))
+        return Reach(self.channel.bit, self.purpose.bit, marketing, *words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def wash(conn: Connection, gate: Gate, asked: Asked, source: Path, out: Path, ti
     columns = mapping(rows, asked)
     account, sender, holds = _sender(conn, asked)
     now = writes.now(conn)
-    caught = known.catch_up(conn, home(), account.id, sender.seller.id, sender.seller.number, now)
+    caught = known.catch_up(conn, home(), account.id, account.partner, sender.seller.id, sender.seller.number, now)
     caller, registers = _caller(conn, asked, sender.seller)
     alerts = gather.in_force(conn.execute(gather.ALERTS).fetchall(), asked.at or now)
     washer = Washer(gate, asked, columns, sender, holds, caught, asked.at or now, caller, registers, alerts)
@@ -222,7 +224,7 @@ class Washer:
         self.gate, self.asked, self.columns, self.sender, self.known = gate, asked, dict(columns), sender, caught
         self.at, self.caller = at, caller
         self._said = caught.said()
-        self._barred = None if asked.channel is Channel.EMAIL else caught.barred(asked.reach)
+        self._barred = None if asked.channel is Channel.EMAIL else caught.barred(asked.reach, at)
         self._places, self._alerts = _Places(asked, sender, alerts), alerts
         self._true, self._false, self.assumed = _constant_flags(asked, sender, holds)
         self._registers = registers or ()
@@ -288,12 +290,11 @@ class Washer:
         if own.size:
             among = np.zeros(frame.height, np.int64)
             among[own] = np.arange(own.size)
-            mine = self.asked.reach.campaign
             facts = self._facts(batch, own)
             facts.true[among[_who_gave(consents, dealings)]] |= np.uint64(1 << Flag.GAVE_NUMBER)
             facts = replace(
                 facts,
-                opt_outs=_opt_outs(Hits(among[stopped.row], stopped.entry), mine),
+                opt_outs=_opt_outs(Hits(among[stopped.row], stopped.entry), self.asked.reach, self.at),
                 consents=_consents(Hits(among[consents.row], consents.entry)),
                 relationships=_relationships(Hits(among[dealings.row], dealings.entry)),
                 attempts=_attempts(Hits(among[tried.row], tried.entry)),
@@ -389,7 +390,7 @@ class Washer:
             return self._barred.contains(address.keys[0])
         hits = self._find(self.known.suppressions, address)
         found = np.zeros(len(address.faults), np.bool_)
-        found[hits.row[known.covering(hits.entry, self.asked.reach)]] = True
+        found[hits.row[known.covering(hits.entry, self.asked.reach, self.at)]] = True
         return found
 
     def _whom(self, to: pl.Series, address: _Address) -> Whom:
@@ -507,7 +508,8 @@ def _raise_flag(
 
 
 _ACCOUNT: Final = (
-    "SELECT a.id, a.status, a.policy, s.id, s.number, s.slug, s.country, s.kind, s.ftc FROM accounts_account a"
+    "SELECT a.id, a.status, a.policy, a.partner_id, s.id, s.number, s.slug, s.country, s.kind, s.ftc"
+    " FROM accounts_account a"
     " LEFT JOIN accounts_accountseller l ON l.account_id = a.id AND (l.until IS NULL OR l.until > now())"
     " LEFT JOIN accounts_seller s ON s.id = l.seller_id WHERE a.id = %s ORDER BY l.id"
 )
@@ -850,11 +852,12 @@ def _dense(code: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDAr
 # --- entries of the ledger as the kernel's columns ---------------------------------------------
 
 
-def _opt_outs(hits: Hits, mine: int) -> OptOuts | None:
-    """Each opt-out at the first and the last time it was said, on each channel it names."""
-    if not hits.row.size:
+def _opt_outs(hits: Hits, reach: Reach, at_moment: int) -> OptOuts | None:
+    """Each opt-out at the first and the last time it was said, on each channel it names. A pause over is none."""
+    lasts = (hits.entry["until"] == MISSING) | (hits.entry["until"] > at_moment)
+    row, entry = hits.row[lasts], hits.entry[lasts]
+    if not row.size:
         return None
-    row, entry = hits
     again = entry["at"] != entry["last_at"]
     row, at = np.concatenate([row, row[again]]), np.concatenate([entry["at"], entry["last_at"][again]])
     entry = np.concatenate([entry, entry[again]])
@@ -868,9 +871,11 @@ def _opt_outs(hits: Hits, mine: int) -> OptOuts | None:
     row, at, entry, channel = map(np.concatenate, (rows, ats, entries, channels))
     order = np.argsort(row, kind="stable")
     row, at, entry, channel = row[order], at[order], entry[order], channel[order]
-    theirs = entry["campaign"]
-    same = np.where((theirs == 0) | (mine == 0), NOT_KNOWN, np.where(theirs == mine, YES, NO))
-    return OptOuts(row.astype(np.int32), at, entry["covers"].astype(np.int16), channel, same.astype(np.int8))
+    of_list = entry["covers"] == OptOutScope.LIST.bit
+    theirs, mine = np.where(of_list, entry["list"], entry["campaign"]), np.where(of_list, reach.list, reach.campaign)
+    same = np.where((theirs == 0) | (mine == 0), NOT_KNOWN, np.where(theirs == mine, YES, NO)).astype(np.int8)
+    until = np.ascontiguousarray(entry["until"])
+    return OptOuts(row.astype(np.int32), at, entry["covers"].astype(np.int16), channel, same, until)
 
 
 def _consents(hits: Hits) -> Consents | None:

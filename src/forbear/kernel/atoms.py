@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from forbear.core.instants import DAY, FOREVER, FOREVER_AT, HOUR, MINUTE, MISSING, Moments, date_of, day_of
-from forbear.core.words import Channel, OptOutScope
-from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Bytes8, Consents, Facts, Flag, Rows
-from forbear.kernel.profile import AtomKey, Profile
+from forbear.core.words import Channel, OptOutScope, stops
+from forbear.kernel.facts import NO, NOT_KNOWN, YES, Attempts, Bytes8, Consents, Facts, Flag, OptOuts, Rows
+from forbear.kernel.profile import HORIZON_DAYS, AtomKey, Profile
 from forbear.kernel.zones import Ints
 from forbear.rulebook.model import (
     AbandonmentCondition,
@@ -28,6 +29,8 @@ from forbear.rulebook.model import (
     FreshCondition,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
 )
 
@@ -496,16 +499,51 @@ def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Ans
     said = column.facts.opt_outs
     if said is None or not len(said.row):
         return known, False
-    n = column.facts.n
+    covers = _covering(said, condition, key) & (said.until == MISSING)
+    if not covers.any():
+        return known, False
+    stands = _standing(said, covers, condition, key, column)
+    return known & ~stands, stands
+
+
+def _pause(atom: int, condition: PauseCondition, key: AtomKey, column: Column) -> Answer:
+    known = column.known(Flag.OPT_OUTS_KNOWN)
+    said = column.facts.opt_outs
+    if said is None or not len(said.row):
+        return known, False
+    covers = (said.until != MISSING) & (said.until > column.moment(said.row))
+    if not covers.any():
+        return known, False
+    apart = sum(scope.bit for scope in OptOutScope if not stops(scope, key.purposes))
+    covers &= _covering(said, condition, key) & ((said.scope & apart) == 0)
+    stands = _standing(said, covers, condition, key, column)
+    if stands.any():  # the first of several to end: what lifts the others may not lift it
+        ends = np.full(column.facts.n, FOREVER_AT, np.int64)
+        np.minimum.at(ends, said.row[covers], said.until[covers])
+        column.releases[atom] = np.where(stands, ends, MISSING)
+    return known & ~stands, stands
+
+
+_ABOUT_ONE: Final = OptOutScope.CAMPAIGN.bit | OptOutScope.LIST.bit
+
+
+def _covering(said: OptOuts, condition: OptOutCondition | PauseCondition, key: AtomKey) -> Truth:
+    """By entry: does it reach this channel, and this campaign or list? What it leaves open counts."""
     joined = key.channel
     for group in condition.joined:
         if group & key.channel:
             joined |= group
     covers = ((said.scope & condition.scopes) != 0) | (said.scope == 0)
     covers &= (said.channel == 0) | ((said.channel & joined) != 0)
-    covers &= ((said.scope & OptOutScope.CAMPAIGN.bit) == 0) | (said.same_campaign != NO)
-    if not covers.any():
-        return known, False
+    found: Truth = covers & (((said.scope & _ABOUT_ONE) == 0) | (said.same != NO))
+    return found
+
+
+def _standing(
+    said: OptOuts, covers: Truth, condition: OptOutCondition | PauseCondition, key: AtomKey, column: Column
+) -> Truth:
+    """By row: does one of the entries `covers` stand, or did the person opt in again after all of them?"""
+    n = column.facts.n
     stands = np.zeros(n, bool)
     stands[said.row[covers]] = True
     consents = column.facts.consents
@@ -517,7 +555,7 @@ def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Ans
         last_day = np.full(n, MISSING, np.int64)
         np.maximum.at(last_day, said.row[covers], np.where(said.at == MISSING, FOREVER, days)[covers])
         sure, _ = _good(consents, condition.lifted_by_levels, key, column)
-        sure = sure & (consents.evidence == YES)
+        sure = sure & (consents.evidence == YES) & (consents.imported != YES)
         until = np.where(consents.until_day == MISSING, FOREVER, consents.until_day)
         sure &= column.last_day[consents.row] < until
         later = np.where(
@@ -526,7 +564,97 @@ def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Ans
             consents.given_day > last_day[consents.row],
         )
         stands[consents.row[sure & later]] = False
-    return known & ~stands, stands
+    return stands
+
+
+def _promise(atom: int, condition: PromiseCondition, key: AtomKey, column: Column) -> Answer:
+    facts, consents = column.facts, column.facts.consents
+    if consents is None:
+        return True, False
+    binds = np.flatnonzero(_promises(consents, key, column))
+    if not len(binds):
+        return True, False
+    row = consents.row[binds]
+    known = column.known(Flag.ATTEMPTS_KNOWN)
+    used = np.zeros(len(binds), bool)
+    frees = np.full(len(binds), FOREVER_AT, np.int64)
+    attempts = facts.attempts
+    if attempts is not None and len(attempts.row):
+        used, frees = _used(condition, consents, binds, attempts, key, column)
+    reached = np.zeros(facts.n, bool)
+    reached[row[used]] = True
+    told = known[row] if isinstance(known, np.ndarray) else np.full(len(row), known)
+    doubtful = np.zeros(facts.n, bool)
+    doubtful[row[~told]] = True
+    doubtful &= ~reached
+    if reached.any() or doubtful.any():
+        relevant = used | (doubtful[row] & ~told)
+        frees = np.minimum(frees, _promise_ends(consents, binds, relevant, column))
+        releases = np.full(facts.n, MISSING, np.int64)
+        np.maximum.at(releases, row[relevant], frees[relevant])
+        column.releases[atom] = releases
+    return ~reached & ~doubtful, reached
+
+
+def _promises(consents: Consents, key: AtomKey, column: Column) -> Truth:
+    """Consents with a promise that may cover some of the contact, and that may have begun and not ended."""
+    promised = consents.promised_n > 0
+    if not promised.any():
+        return promised
+    row, now = consents.row, column.moment(consents.row)
+    covers = (consents.channels < 0) | ((consents.channels & key.channel) != 0)
+    covers &= (consents.purposes < 0) | ((consents.purposes & key.purposes) != 0)
+    ahead = np.where(consents.given_at != MISSING, consents.given_at > now, consents.given_day > column.last_day[row])
+    over = (consents.withdrawn_at != MISSING) & (consents.withdrawn_at <= now)
+    over |= (consents.until_day != MISSING) & (column.first_day[row] >= consents.until_day)
+    found: Truth = promised & covers & ~ahead & ~over
+    return found
+
+
+def _used(
+    condition: PromiseCondition,
+    consents: Consents,
+    binds: Rows | Ints,
+    attempts: Attempts,
+    key: AtomKey,
+    column: Column,
+) -> tuple[Truth, Moments]:
+    """Of each promise: is it used up, and when has enough left its days for one more?"""
+    row = consents.row[binds]
+    low = np.searchsorted(attempts.row, row)
+    count = np.searchsorted(attempts.row, row, side="right") - low
+    of = np.repeat(np.arange(len(binds)), count)  # each promise with each attempt of its person
+    which = low[of] + np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
+    dated = attempts.at != MISSING
+    at = attempts.at if dated.all() else np.where(dated, attempts.at, _day_ends(column, attempts))
+    leaves = at[which] + consents.promised_days[binds].astype(np.int64)[of] * DAY
+    channel, purpose = attempts.channel[which], attempts.purpose[which]
+    purposes = consents.purposes[binds][of]
+    counts = (channel == 0) | ((channel & key.channel) != 0)
+    counts &= (purpose == 0) | (purposes < 0) | ((purpose & (purposes | ~condition.uncounted)) != 0)
+    counts &= leaves > column.moment(row[of])
+    of, leaves = of[counts], leaves[counts]
+    held = np.bincount(of, minlength=len(binds))
+    most = consents.promised_n[binds].astype(np.int64)
+    used = held >= most
+    frees = np.full(len(binds), FOREVER_AT, np.int64)
+    leaves = leaves[np.lexsort((leaves, of))]
+    first = np.cumsum(held) - held
+    frees[used] = leaves[(first + held - most)[used]]
+    return used, frees
+
+
+def _promise_ends(consents: Consents, binds: Rows | Ints, those: Truth, column: Column) -> Moments:
+    """Of each promise: the moment its consent is withdrawn or has run out wherever the person may be."""
+    ends = np.full(len(binds), FOREVER_AT, np.int64)
+    withdrawn = consents.withdrawn_at[binds]
+    ends[withdrawn != MISSING] = withdrawn[withdrawn != MISSING]
+    for place in np.flatnonzero(those).tolist():
+        row, until = int(consents.row[binds[place]]), int(consents.until_day[binds[place]])
+        if until != MISSING and until - int(column.first_day[row]) <= HORIZON_DAYS:
+            clocks = column.profiles[column.profile[row]].pieces
+            ends[place] = min(int(ends[place]), max(zone.start_of_day(until) for zone in clocks))
+    return ends
 
 
 def _caller(condition: CallerCondition, column: Column) -> Answer:
@@ -588,6 +716,8 @@ _EVALUATE: dict[type, _Evaluate] = {
     ListedCondition: lambda atom, key, column: _listed(key.condition, column),
     FreshCondition: lambda atom, key, column: _fresh(key.condition, column),
     CapCondition: lambda atom, key, column: _cap(atom, key.condition, column),
+    PauseCondition: lambda atom, key, column: _pause(atom, key.condition, key, column),
+    PromiseCondition: lambda atom, key, column: _promise(atom, key.condition, key, column),
     OptOutCondition: lambda atom, key, column: _no_opt_out(key.condition, key, column),
     CallerCondition: lambda atom, key, column: _caller(key.condition, column),
     AbandonmentCondition: lambda atom, key, column: _abandonment(key.condition, column),

@@ -64,6 +64,7 @@ class Contact:
     subject: str | None = None
     debt: str | None = None
     campaign: str | None = None
+    list: str | None = None
     seller: str | None = None
     content: Content | None = None
 
@@ -102,6 +103,9 @@ class Consent:
     evidence: bool | None = None
     names_seller: bool | None = None
     withdrawn: datetime | None = None
+    imported: bool = False  # from a list somebody handed in
+    promised_n: int | None = None  # at most so many contacts in `promised_days`; `None`: nothing was promised
+    promised_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class OptOut:
     scope: OptOutScope | None = None
     channel: Channel | None = None
     campaign: str | None = None
+    list: str | None = None
+    until: datetime | None = None  # a pause: the first moment it no longer binds
     text: str | None = None
 
 

@@ -138,6 +138,7 @@ def _contact(part: _Part) -> Contact:
             subject=part.text("subject"),
             debt=part.text("debt"),
             campaign=part.text("campaign"),
+            list=part.text("list"),
             seller=part.text("seller"),
             content=_content(content) if content else None,
         )
@@ -226,6 +227,9 @@ def _recipient(part: _Part | None) -> Recipient:
 
 def _consent(part: _Part) -> Consent:
     until = part.take("until")
+    promised_n, promised_days = part.count("promised_n"), part.count("promised_days")
+    if (promised_n is None) != (promised_days is None) or 0 in (promised_n, promised_days):
+        part.fail("goes with `promised_days`: so many contacts in so many days, both from 1", "promised_n")
     return part.done(
         Consent(
             level=part.word("level", ConsentLevel),
@@ -237,6 +241,9 @@ def _consent(part: _Part) -> Consent:
             evidence=part.flag("evidence"),
             names_seller=part.flag("names_seller"),
             withdrawn=part.moment("withdrawn"),
+            imported=part.flag("imported") or False,
+            promised_n=promised_n,
+            promised_days=promised_days,
         )
     )
 
@@ -281,6 +288,8 @@ def _opt_out(part: _Part) -> OptOut:
             scope=part.word("scope", OptOutScope),
             channel=part.word("channel", Channel),
             campaign=part.text("campaign"),
+            list=part.text("list"),
+            until=part.moment("until"),
             text=part.text("text"),
         )
     )

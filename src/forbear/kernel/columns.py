@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from forbear.core.instants import FOREVER, MISSING, at_of, day_of
-from forbear.core.words import Word, mask
+from forbear.core.words import OptOutScope, Word, mask
 from forbear.kernel.case import Attempt, Case, Consent, OptOut, Registry, Relationship
 from forbear.kernel.case import Dialler as OwnCounts
 from forbear.kernel.facts import (
@@ -27,6 +27,8 @@ from forbear.kernel.facts import (
     Relationships,
     Selector,
 )
+
+_MOST = 32_767  # contacts or days of a promise, as the columns hold them
 
 
 def facts_of(cases: Sequence[Case]) -> Facts:
@@ -142,6 +144,9 @@ def _consents(cases: Sequence[Case]) -> Consents | None:
         evidence=_int8(_three(one.evidence) for _, one in rows),
         names_seller=_int8(_three(one.names_seller) for _, one in rows),
         withdrawn_at=_int64(_at(one.withdrawn) for _, one in rows),
+        imported=_int8(_three(one.imported) for _, one in rows),
+        promised_n=_int16(min(one.promised_n or 0, _MOST) for _, one in rows),
+        promised_days=_int16(min(one.promised_days or 0, _MOST) for _, one in rows),
     )
 
 
@@ -171,7 +176,8 @@ def _opt_outs(cases: Sequence[Case]) -> OptOuts | None:
         at=_int64(_at(one.at) for _, _, one in rows),
         scope=_int16(one.scope.bit if one.scope else 0 for _, _, one in rows),
         channel=_int16(one.channel.bit if one.channel else 0 for _, _, one in rows),
-        same_campaign=_int8(_same(case.contact.campaign, one.campaign) for _, case, one in rows),
+        same=_int8(_same_as(case, one) for _, case, one in rows),
+        until=_int64(_at(one.until) for _, _, one in rows),
     )
 
 
@@ -215,6 +221,13 @@ def _three(known: bool | None) -> int:
 
 def _same(ours: str | None, theirs: str | None) -> int:
     return NOT_KNOWN if ours is None or theirs is None else YES if ours == theirs else NO
+
+
+def _same_as(case: Case, one: OptOut) -> int:
+    """Whether it is this contact's list or campaign, whichever the opt-out is about."""
+    if one.scope is OptOutScope.LIST:
+        return _same(case.contact.list, one.list)
+    return _same(case.contact.campaign, one.campaign)
 
 
 def _day(day: date | datetime | None) -> int:

@@ -97,6 +97,9 @@ class Consents:
     evidence: Bytes8
     names_seller: Bytes8
     withdrawn_at: Moments  # MISSING: not withdrawn
+    imported: Bytes8  # from a list somebody handed in: it lifts no opt-out, whatever date it claims
+    promised_n: npt.NDArray[np.int16]  # at most so many contacts a channel in `promised_days`; 0: nothing promised
+    promised_days: npt.NDArray[np.int16]
 
 
 @dataclass(slots=True)
@@ -114,7 +117,8 @@ class OptOuts:
     at: Moments
     scope: npt.NDArray[np.int16]  # OptOutScope bit; 0 not known
     channel: npt.NDArray[np.int16]  # Channel bit; 0: every channel
-    same_campaign: Bytes8  # for scope `campaign`: is it this contact's campaign
+    same: Bytes8  # for scope `campaign` or `list`: is it this contact's campaign or list
+    until: Moments  # a pause: the first moment it no longer binds; MISSING: no end
 
 
 @dataclass(slots=True)

@@ -35,12 +35,14 @@ from forbear.rulebook.model import (
     CapCondition,
     ConsentCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
     Rule,
     Rulebook,
 )
 
-ENGINE = "forbear-kernel/2"
+ENGINE = "forbear-kernel/3"
 """Named in every decision; changed when the same facts and rulebook could come out otherwise."""
 
 
@@ -73,8 +75,11 @@ class Answers:
         if self._now is None:
             return np.empty(0, bool)
         capped: Truth = np.array([plan.capped for _, plan, _ in self._now.slots], bool)
-        by_combination: Truth = capped[np.array(self._now.where)]
-        return by_combination[self._now.combination]
+        by_row: Truth = capped[np.array(self._now.where)][self._now.combination]
+        consents = self._now.column.facts.consents
+        if consents is not None:
+            by_row[consents.row[consents.promised_n > 0]] = True
+        return by_row
 
     @property
     def window_end(self) -> Moments:
@@ -480,13 +485,15 @@ def _empty_lists(column: Column, plans: Collection[Plan]) -> tuple[int, int, set
     settled: set[type] = set()
     for kind, entries, flag, holds in (
         (ConsentCondition, facts.consents, Flag.CONSENTS_KNOWN, False),
+        (PromiseCondition, facts.consents, None, True),  # a promise that nobody recorded is none
         (RelationshipCondition, facts.relationships, Flag.RELATIONSHIPS_KNOWN, False),
         (OptOutCondition, facts.opt_outs, Flag.OPT_OUTS_KNOWN, True),
+        (PauseCondition, facts.opt_outs, Flag.OPT_OUTS_KNOWN, True),
         (CapCondition, facts.attempts, Flag.ATTEMPTS_KNOWN, True),
     ):
         if entries is not None and len(entries.row):
             continue
-        known = column.known(flag)
+        known = True if flag is None else column.known(flag)
         if isinstance(known, bool):
             settled.add(kind)
             if known:

@@ -29,11 +29,14 @@ from forbear.rulebook.model import (
     NEVER,
     AnyOf,
     Calendar,
+    CapCondition,
     Condition,
     ConsentCondition,
     Coverage,
     FlagCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     Rule,
     Rulebook,
     Selection,
@@ -145,7 +148,7 @@ class Plan:
     atoms: tuple[int, ...]  # atoms beyond the flags that some clause or window reads
     bits: int  # which bits of the words matter at all
     kinds: dict[type, int]  # by kind of condition, the bits of its atoms
-    capped: bool
+    capped: bool  # some clause counts earlier attempts, whoever's they are
     confidence: str | None  # the lowest of the rules that apply and of the readings of the candidate places
     judged: dict[tuple[int, int, int], Outcome] = field(default_factory=dict)
 
@@ -499,15 +502,18 @@ class Compiler:
             atoms,
             bits,
             kinds,
-            any(clause.cap >= 0 for clause in clauses),
+            any(clause.cap >= 0 and self._counts(clause.cap) for clause in clauses),
             lowest([*read, *self._confidences(index for index in active if index not in self.shadow)]),
         )
+
+    def _counts(self, atom: int) -> bool:
+        return isinstance(self.atom_keys[atom - 64].condition, CapCondition)
 
     def atom(self, condition: Condition, selector: Selector, purposes: int) -> int:
         """The bit of a condition. Flags have theirs; the others are numbered as they come, from 64."""
         if isinstance(condition, FlagCondition):
             return int(Flag[condition.flag.upper()])
-        covering = isinstance(condition, ConsentCondition) or (
+        covering = isinstance(condition, ConsentCondition | PauseCondition | PromiseCondition) or (
             isinstance(condition, OptOutCondition) and condition.lifted_by_levels
         )
         key = AtomKey(condition, selector.channel.bit, purposes if covering else 0)

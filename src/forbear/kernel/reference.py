@@ -19,6 +19,7 @@ from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.instants import day_of
 from forbear.core.places import Place, PlaceSet
 from forbear.core.words import (
+    NEEDED,
     Channel,
     ConsentCover,
     OptOutScope,
@@ -38,6 +39,8 @@ from forbear.rulebook.model import (
     FreshCondition,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
     Rule,
     Rulebook,
@@ -326,7 +329,7 @@ def text_code(rule: Rule, value: Value, contact: Situation, about: frozenset[Pur
                 fresh = either(((value.fresh,), *value.unless), contact, about)
                 code = max(code, clause_code(fresh, Code.UNKNOWN))
             return code
-        case "max_attempts" | "wait_after":
+        case "max_attempts" | "wait_after" | "wait_until" | "keeps_promise":
             assert value.cap is not None
             below, lifted = holds(value.cap, contact, about), either(value.unless, contact, about)
             if below is False:  # surely reached: it waits, unless it is surely lifted
@@ -428,6 +431,10 @@ def holds(condition: Condition, contact: Situation, about: frozenset[Purpose]) -
             return no_opt_out(condition, contact, about)
         case CapCondition():
             return below_cap(condition, contact)
+        case PauseCondition():
+            return no_pause(condition, contact, about)
+        case PromiseCondition():
+            return keeps_promises(condition, contact, about)
         case AbandonmentCondition():
             return few_abandoned(condition, contact)
         case ConfirmationCondition():
@@ -733,34 +740,66 @@ def no_opt_out(condition: OptOutCondition, contact: Situation, about: frozenset[
     """Nobody said stop to this, or they surely opted in again after the last time they did."""
     if contact.case.opt_outs is None:
         return None
-    covering = [said for said in contact.case.opt_outs if opt_out_covers(said, condition, contact)]
-    if not covering:
-        return True
-    if not condition.lifted_by_levels:
-        return False
-    return any(
+    covering = [
+        said for said in contact.case.opt_outs if said.until is None and opt_out_covers(said, condition, contact)
+    ]
+    return not covering or opted_in_since(covering, condition.lifted_by_levels, contact, about)
+
+
+def no_pause(condition: PauseCondition, contact: Situation, about: frozenset[Purpose]) -> Sure:
+    """No pause is running, or the person surely opted in again after the last one they asked for."""
+    if contact.case.opt_outs is None:
+        return None
+    running = [
+        said
+        for said in contact.case.opt_outs
+        if said.until is not None
+        and contact.at < said.until
+        and about_these(said.scope, about)
+        and opt_out_covers(said, condition, contact)
+    ]
+    return not running or opted_in_since(running, condition.lifted_by_levels, contact, about)
+
+
+def about_these(scope: OptOutScope | None, about: frozenset[Purpose]) -> bool:
+    """Whether a pause of this scope is about one of these purposes; one whose scope is not known is about all."""
+    match scope:
+        case OptOutScope.MARKETING | OptOutScope.DIRECT_MARKETING_OBJECTION:
+            return bool(about & {Purpose.MARKETING, Purpose.FUNDRAISING})
+        case OptOutScope.ALL_BUT_NEEDED:
+            return not about <= NEEDED
+        case _:
+            return True
+
+
+def opted_in_since(said: list[OptOut], levels: int, contact: Situation, about: frozenset[Purpose]) -> bool:
+    """A proved consent of one of the levels (0: none will do), not from a list, was given after each of these."""
+    return bool(levels) and any(
         _all(
             (
-                of_level(consent, condition.lifted_by_levels),
+                of_level(consent, levels),
                 covers_contact(consent, contact, about),
                 in_hand(consent, contact),
                 not_lapsed(consent, None, contact),
                 consent.evidence,
-                *(given_after(consent, said.at, contact.days_of(said.at) if said.at else None) for said in covering),
+                not consent.imported,
+                *(given_after(consent, one.at, contact.days_of(one.at) if one.at else None) for one in said),
             )
         )
         for consent in contact.case.consents or ()
     )
 
 
-def opt_out_covers(said: OptOut, condition: OptOutCondition, contact: Situation) -> bool:
+def opt_out_covers(said: OptOut, condition: OptOutCondition | PauseCondition, contact: Situation) -> bool:
     """Whether these words reach this contact; what they leave open counts against the sender."""
     if said.scope is not None and not _in(said.scope, condition.scopes):
         return False
-    if said.scope is OptOutScope.CAMPAIGN:
-        campaign = contact.case.contact.campaign
-        if campaign is not None and said.campaign is not None and campaign != said.campaign:
-            return False
+    ours, theirs = {
+        OptOutScope.CAMPAIGN: (contact.case.contact.campaign, said.campaign),
+        OptOutScope.LIST: (contact.case.contact.list, said.list),
+    }.get(said.scope or OptOutScope.ALL, (None, None))
+    if ours is not None and theirs is not None and ours != theirs:
+        return False
     channel = contact.case.contact.channel
     if said.channel is None or said.channel is channel:
         return True
@@ -838,6 +877,47 @@ def attempt_days(attempt: Attempt, contact: Situation) -> tuple[date, date] | No
     if attempt.at is not None:
         return contact.days_of(attempt.at)
     return None if attempt.on is None else (attempt.on, attempt.on)
+
+
+def keeps_promises(condition: PromiseCondition, contact: Situation, about: frozenset[Purpose]) -> Sure:
+    """No promise made with a consent is used up. Who promised nothing has nothing to keep."""
+    promises = [one for one in contact.case.consents or () if one.promised_n and promise_binds(one, contact, about)]
+    if promises and contact.case.attempts is None:
+        return None
+    return all(
+        sum(counts_towards(attempt, one, condition, contact) for attempt in contact.case.attempts or ())
+        < (one.promised_n or 0)
+        for one in promises
+    )
+
+
+def promise_binds(consent: Consent, contact: Situation, about: frozenset[Purpose]) -> bool:
+    """Given with a consent that may cover some of this contact, and that may have begun and not ended."""
+    if consent.channels is not None and contact.case.contact.channel not in consent.channels:
+        return False
+    if consent.purposes is not None and not about & consent.purposes:
+        return False
+    if consent.withdrawn is not None and consent.withdrawn <= contact.at:
+        return False
+    if isinstance(consent.given, datetime) and consent.given > contact.at:
+        return False
+    if not isinstance(consent.given, datetime) and consent.given is not None and consent.given > contact.last_day:
+        return False
+    return not isinstance(consent.until, date) or contact.first_day < consent.until
+
+
+def counts_towards(attempt: Attempt, consent: Consent, condition: PromiseCondition, contact: Situation) -> bool:
+    """On this channel, in the days of the promise, and not of a purpose that is none of the consent's and not counted.
+
+    What is not known counts.
+    """
+    if attempt.channel not in (None, contact.case.contact.channel):
+        return False
+    promised = consent.purposes is None or attempt.purpose is None or attempt.purpose in consent.purposes
+    if not promised and attempt.purpose is not None and attempt.purpose.bit & condition.uncounted:
+        return False
+    end = attempt_end(attempt, contact)
+    return end is None or end + timedelta(days=consent.promised_days or 0) > contact.at
 
 
 def few_abandoned(condition: AbandonmentCondition, contact: Situation) -> Sure:
@@ -933,18 +1013,21 @@ def moments_of_change(rules: list[Rule], contact: Situation) -> Iterator[datetim
 
 
 def moments_of_facts(rules: list[Rule], contact: Situation) -> Iterator[datetime]:
-    """The end of each attempt's time in each cap; what is dated later than now."""
-    spans = {value.cap.hours for rule in rules for value in rule.values if value.cap is not None and value.cap.hours}
+    """The end of each attempt's time in each cap or promise, of promises and pauses; what is dated later than now."""
+    caps = [value.cap for rule in rules for value in rule.values if isinstance(value.cap, CapCondition)]
+    spans = {timedelta(hours=cap.hours) for cap in caps if cap.hours}
+    spans |= {timedelta(days=one.promised_days) for one in contact.case.consents or () if one.promised_days}
     for attempt in contact.case.attempts or ():
         ended = attempt_end(attempt, contact)
         if ended is not None:
-            yield from (ended + timedelta(hours=hours) for hours in spans)
+            yield from (ended + span for span in spans)
     for consent in contact.case.consents or ():
         if isinstance(consent.given, datetime):
             yield consent.given
+        if consent.withdrawn is not None and consent.promised_n:
+            yield consent.withdrawn
     for said in contact.case.opt_outs or ():
-        if said.at is not None:
-            yield said.at
+        yield from (moment for moment in (said.at, said.until) if moment is not None)
 
 
 @lru_cache(maxsize=1 << 15)

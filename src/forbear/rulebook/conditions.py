@@ -28,6 +28,7 @@ from forbear.rulebook.model import (
     Hours,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
     RelationshipCondition,
     SelectorCondition,
 )
@@ -110,14 +111,7 @@ def _condition(table: Table) -> Condition:
                 table.fail(f"`{kind}` is none of {', '.join(CALLER_KINDS)}", "caller_kind")
         condition = CallerCondition(table.texts("caller_prefix"), kinds, table.truth("not"))
     elif table.has("no_opt_out"):
-        joined = table.any("joined") or []
-        condition = OptOutCondition(
-            scopes=table.mask("no_opt_out", OptOutScope),
-            joined=tuple(
-                Table({"j": group}, file=table._file, lines=table._lines).mask("j", Channel) for group in joined
-            ),
-            lifted_by_levels=table.mask("lifted_by", ConsentLevel, _LEVELS),
-        )
+        condition = OptOutCondition(table.mask("no_opt_out", OptOutScope), *_joined_and_lifted(table))
     elif table.has("abandoned_percent"):
         condition = AbandonmentCondition(
             table.number("abandoned_percent", required=True) or 0, table.number("window_days", required=True) or 0
@@ -142,6 +136,21 @@ def _condition(table: Table) -> Condition:
             table.fail("is no condition", todo="begin with consent, relationship, flag, caller_prefix, ...")
     table.done()
     return condition
+
+
+def pause_of(table: Table) -> PauseCondition:
+    """`paused = [...]`: of which scopes."""
+    scopes = table.mask("paused", OptOutScope)
+    if not scopes:
+        table.fail("no `paused`", todo=f"say of what: {', '.join(OptOutScope)}")
+    return PauseCondition(scopes, *_joined_and_lifted(table))
+
+
+def _joined_and_lifted(table: Table) -> tuple[tuple[int, ...], int]:
+    """Channels that one opt-out silences together, and the levels of consent that lift it."""
+    joined = table.any("joined") or []
+    groups = tuple(Table({"j": group}, file=table._file, lines=table._lines).mask("j", Channel) for group in joined)
+    return groups, table.mask("lifted_by", ConsentLevel, _LEVELS)
 
 
 def hours_of(table: Table, value: Table) -> Hours:

@@ -33,7 +33,7 @@ from forbear.core.words import (
     SenderKind,
     Way,
 )
-from forbear.rulebook.conditions import alternatives_of, hours_of, windows_of
+from forbear.rulebook.conditions import alternatives_of, hours_of, pause_of, windows_of
 from forbear.rulebook.model import (
     ALWAYS,
     NEVER,
@@ -49,6 +49,8 @@ from forbear.rulebook.model import (
     Holiday,
     Hours,
     ListedCondition,
+    PauseCondition,
+    PromiseCondition,
     Retention,
     Rule,
     Rulebook,
@@ -65,11 +67,14 @@ CHECKS = (
     "within_hours",
     "max_attempts",
     "wait_after",
+    "wait_until",
+    "keeps_promise",
     "owes",
     "retains",
     "honours",
     "reaches",
 )
+TIMED = ("within_hours", "max_attempts", "wait_after", "wait_until", "keeps_promise")  # waiting cures them
 STATED_ONLY = ("owes", "retains", "honours", "reaches")  # they say what else is due and never change a verdict
 TERMS = ("within_seconds", "works_days")
 RECORDS = ("consent", "opt_out", "contact", "complaint", "relationship", "registry")
@@ -252,7 +257,7 @@ def _rule(name: str, content: bytes, bases: _Bases) -> Rule:
     on_fail = Code[
         top.text("on_fail", required=check not in STATED_ONLY, one_of=("NOT_NOW", "UNKNOWN", "FORBIDDEN")) or "UNKNOWN"
     ]
-    timed = check in ("within_hours", "max_attempts", "wait_after")
+    timed = check in TIMED
     if check not in STATED_ONLY and timed != (on_fail is Code.NOT_NOW):
         top.fail(f"a `{check}` rule {'says' if timed else 'never says'} NOT_NOW", "on_fail")
     confidence = top.text("confidence", one_of=CONFIDENCES)
@@ -393,7 +398,7 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
     hours: Hours | None = None
     clocks: tuple[str, ...] = ("local",)
     closed_on: tuple[str, ...] = ()
-    cap: CapCondition | None = None
+    cap: CapCondition | PauseCondition | PromiseCondition | None = None
     listed: ListedCondition | None = None
     fresh: FreshCondition | None = None
     obligations: tuple[str, ...] = ()
@@ -437,6 +442,10 @@ def value_of(table: Table, check: str, shared: AnyOf) -> Value:
         assert attempts is not None
         reached = table.truth("reached")
         cap = CapCondition(attempts, span_hours, span_days, same, only, modes, channels, purposes, reached)
+    elif check == "wait_until":
+        cap = pause_of(table)
+    elif check == "keeps_promise":
+        cap = PromiseCondition(table.mask("uncounted", Purpose))
     elif check == "not_listed":
         registry = table.text("registry")
         if_asked = table.truth("if_asked")

@@ -122,6 +122,29 @@ class CapCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseCondition:
+    """No pause of one of `scopes` (mask) that the person asked for covers this contact today, as for `OptOutCondition`.
+
+    A pause is an opt-out with an end; which purposes its scope is about says `forbear.core.words.stops`.
+    """
+
+    scopes: int
+    joined: tuple[int, ...] = ()
+    lifted_by_levels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseCondition:
+    """Fewer contacts on this channel than were promised with any consent that covers this contact and stands.
+
+    Each promise counts so many days back, to the hour. Contacts of the purposes `uncounted` (mask) are not
+    counted, unless the consent is for them.
+    """
+
+    uncounted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AbandonmentCondition:
     """Abandoned calls are at most `percent` of those a person answered, over at least `window_days`."""
 
@@ -157,6 +180,8 @@ Condition = (
     | FreshCondition
     | OptOutCondition
     | CapCondition
+    | PauseCondition
+    | PromiseCondition
     | AbandonmentCondition
     | ConfirmationCondition
     | SelectorCondition
@@ -212,7 +237,9 @@ class Value:
     clocks: tuple[str, ...] = ("local",)
     closed_on: tuple[str, ...] = ()
     eves: tuple[tuple[int, int], ...] = ()  # the day before a closed one is open within these only; empty: as any day
-    cap: CapCondition | None = None  # max_attempts, wait_after
+    cap: CapCondition | PauseCondition | PromiseCondition | None = (
+        None  # max_attempts, wait_after, wait_until, keeps_promise
+    )
     listed: ListedCondition | None = None  # not_listed
     fresh: FreshCondition | None = None
     obligations: tuple[str, ...] = ()  # owes

@@ -46,6 +46,8 @@ from forbear.rulebook.model import (
     Hours,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
     Rule,
     Rulebook,
@@ -167,6 +169,8 @@ _CHECKS: Final = {
     "within_hours": "hours of the day",
     "max_attempts": "a cap on attempts",
     "wait_after": "a wait",
+    "wait_until": "a pause the person asked for",
+    "keeps_promise": "a frequency that was promised",
     "owes": "what an allowed contact owes",
     "retains": "how long a record is kept",
     "honours": "by when an opt-out must be carried out",
@@ -248,7 +252,10 @@ def text(rule: Rule, value: Value, book: Rulebook | None = None) -> list[str]:
         if value.eves:
             found.append(f"On the day before such a holiday open within {_windows(value.eves)} only.")
     elif value.cap is not None:
-        found.append(_sentence(_wait(value.cap) if rule.check == "wait_after" else _cap(value.cap)))
+        if isinstance(value.cap, CapCondition) and rule.check == "wait_after":
+            found.append(_sentence(_wait(value.cap)))
+        else:
+            found.append(_sentence(_condition(value.cap)))
     elif value.listed is not None:
         found.append(_sentence(_condition(value.listed)))
         if value.fresh is not None:
@@ -470,6 +477,21 @@ def _opt_out(one: OptOutCondition) -> str:
     return said
 
 
+def _pause(one: PauseCondition) -> str:
+    said = f"the person asked for no pause of {_list((_SCOPES[s] for s in _words(OptOutScope, one.scopes)), 'or')}"
+    said += " that has not ended"
+    for group in one.joined:
+        said += f" (one pause silences {_list(_CHANNELS[c] for c in _words(Channel, group))} together)"
+    return said + (", or consented again since, with proof" if one.lifted_by_levels else "")
+
+
+def _promise(one: PromiseCondition) -> str:
+    said = "fewer contacts on this channel than were promised with any consent that covers it and stands"
+    if one.uncounted:
+        said += f", not counting {_purposes(one.uncounted)} contacts unless the consent is for them"
+    return said
+
+
 def _cap(one: CapCondition) -> str:
     what = "attempt"
     if one.channels:
@@ -534,6 +556,8 @@ _SAY: Final[dict[type, Callable[[Any], str]]] = {
     FreshCondition: _fresh,
     OptOutCondition: _opt_out,
     CapCondition: _cap,
+    PauseCondition: _pause,
+    PromiseCondition: _promise,
     AbandonmentCondition: _abandonment,
     ConfirmationCondition: _confirmation,
     SelectorCondition: _selector,

@@ -22,6 +22,8 @@ from forbear.rulebook.model import (
     FreshCondition,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
     Value,
 )
@@ -203,6 +205,8 @@ _ORDER: dict[type, dict[str, Callable[[Any, Any], bool]]] = {
         **dict.fromkeys(("same", "only", "reached"), _nothing),
         **dict.fromkeys(("modes", "channels", "purposes"), _all_or_more),
     },
+    PauseCondition: {"scopes": _more_bits, "lifted_by_levels": _fewer_bits},
+    PromiseCondition: {"uncounted": _fewer_bits},
     AbandonmentCondition: {"percent": _at_most},
     ConfirmationCondition: {"minutes": _at_most, "at_most": _at_most},
 }

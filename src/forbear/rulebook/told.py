@@ -43,6 +43,7 @@ _WORDS: Final[dict[str, type[Word]]] = {  # what the bits of a mask stand for, b
     "covers": ConsentCover,
     "scopes": OptOutScope,
     "ways": Way,
+    "uncounted": Purpose,
 }
 _DATES: Final = ("given_from", "seen")
 

@@ -101,6 +101,8 @@ def topics_of(rule: Rule) -> tuple[str, ...]:
         "forbidden": {"bans"},
         "max_attempts": {"caps"},
         "wait_after": {"caps"},
+        "wait_until": {"opt_out"},
+        "keeps_promise": {"caps"},
         "retains": {"retention"},
         "honours": {"opt_out"},
         "reaches": {"opt_out"},
