@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from forbear.core.codes import Verdict
 from forbear.core.words import Channel
 from forbear.gate.hearing import Heard, Inbound, hear
 from tests.conftest import Database
-from tests.gate.conftest import PERSON, House, recorded_call
+from tests.gate.conftest import PERSON, House
 
 
 def texted(text: str, message: str = "m1", sender: str = PERSON, **more: object) -> Inbound:

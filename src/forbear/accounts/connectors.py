@@ -25,7 +25,7 @@ from forbear.core.errors import BadInput
 STANDARD: Final = "standard"
 TWILIO: Final = "twilio"
 _LABEL: Final = b"connector\0"
-_COLUMNS: Final = "id, account_id, seller_id, name, channel, kind, addresses, languages, closed_at IS NOT NULL"
+_COLUMNS: Final = "id, account_id, seller_id, name, channel, kind, addresses, languages, country, closed_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Connector:
     kind: str
     addresses: tuple[str, ...]
     languages: tuple[str, ...]
+    country: str | None
     closed: bool
 
 
@@ -51,6 +52,7 @@ def add(
     seller: UUID | None = None,
     addresses: Sequence[str] = (),
     languages: Sequence[str] = (),
+    country: str | None = None,
 ) -> UUID:
     """A door of the account. Raises `BadInput`."""
     if not name.strip() or len(name) > 200:
@@ -59,9 +61,9 @@ def add(
         raise BadInput("Twilio hands in texts and calls", key="channel")
     made = uuid4()
     conn.execute(
-        "INSERT INTO accounts_connector (id, account_id, seller_id, name, channel, kind, addresses, languages)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        [made, account, seller, name.strip(), channel, kind, list(addresses), list(languages)],
+        "INSERT INTO accounts_connector (id, account_id, seller_id, name, channel, kind, addresses, languages,"
+        " country) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [made, account, seller, name.strip(), channel, kind, list(addresses), list(languages), country],
     )
     return made
 
@@ -141,7 +143,8 @@ def _rows(conn: Connection, where: str, values: Iterable[object]) -> list[Connec
             kind=row[5],
             addresses=tuple(row[6]),
             languages=tuple(row[7]),
-            closed=row[8],
+            country=row[8],
+            closed=row[9],
         )
         for row in rows
     ]

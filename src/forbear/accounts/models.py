@@ -151,6 +151,7 @@ class Connector(models.Model):
     kind = models.CharField(max_length=16)  # how it signs
     addresses = ArrayField(models.CharField(max_length=254))  # ours, that people write to; empty: any
     languages = ArrayField(models.CharField(max_length=2))  # in which people write there, beside those of their country
+    country = models.CharField(max_length=2, null=True)  # of people whose address does not say it
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True)
 

@@ -55,7 +55,8 @@ class Inbound(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
     text: str = ""
     subject: str | None = None
     seller: str | None = None  # absent: by `to`, else every seller of the account
-    languages: tuple[str, ...] = ()  # known beside those of the number's country
+    languages: tuple[str, ...] = ()  # known beside those of the country
+    country: str | None = None  # of the person, ISO 3166-1, where the address does not say it
     at: int | None = None
     meaning: Meaning | None = None  # what its form already says: an automatic reply
     reference: str | None = None  # the Message-ID that an answer refers to
@@ -133,7 +134,7 @@ class _Ear:
             raise BadInput(f"not {kind}", key="from")
         self.address: AddressKey = found
         self.sellers = _sellers(conn, account, said)
-        self.languages = tuple(dict.fromkeys((*said.languages, *_spoken_at(found))))
+        self.languages = tuple(dict.fromkeys((*said.languages, *_spoken_at(found, said.country))))
         self.meaning = said.meaning or _meaning(said, self.languages)
         self.language = answers.spoken(next(iter((*_own(self.meaning), *self.languages)), answers.ENGLISH))
         self.answer: str | None = None
@@ -338,6 +339,8 @@ class _Ear:
         }
         if self.said.to:
             content["from"] = self.said.to
+        if self.said.country:
+            content["country"] = self.said.country
         if self.said.channel is Channel.EMAIL:
             content["subject"] = answers.text(self.language, "subject") if kind == CONFIRMATION else seller.name
             if self.said.reference:
@@ -389,12 +392,11 @@ def _own(meaning: Meaning) -> tuple[str, ...]:
     return () if meaning.language in (None, "universal") else (str(meaning.language),)
 
 
-def _spoken_at(address: AddressKey) -> tuple[str, ...]:
-    """The languages of the place a number is of; none for a mail, or where it may be anywhere."""
+def _spoken_at(address: AddressKey, country: str | None) -> tuple[str, ...]:
+    """The languages of the place a number is of, and of the country stated; none where it may be anywhere."""
     number = phone_of(address.column)
-    if number is None:
-        return ()
-    return languages_of(place_of({place.region for place in where.resolve(numbers=(number,))}))
+    numbers = () if number is None else (number,)
+    return languages_of(place_of({place.region for place in where.resolve(country=country, numbers=numbers)}))
 
 
 def _sellers(conn: Connection, account: Account, said: Inbound) -> tuple[Seller, ...]:

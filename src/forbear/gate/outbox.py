@@ -20,7 +20,7 @@ from forbear.core.instants import rfc3339
 from forbear.core.words import Channel, Purpose
 from forbear.gate import decide as gate_decide
 from forbear.gate import settle as gate_settle
-from forbear.gate.contact import Asked, Contact, Content
+from forbear.gate.contact import Asked, Contact, Content, Recipient
 from forbear.gate.hearing import CONFIRMATION, HELP, START
 from forbear.gate.opened import Gate, opened
 from forbear.ledger import writes
@@ -79,6 +79,7 @@ def permit(conn: Connection, message: Waiting, gate: Gate | None = None) -> Perm
         to=message.content["to"],
         from_=message.content.get("from"),
         seller=seller.slug,
+        recipient=Recipient(country=message.content["country"]) if message.content.get("country") else None,
         content=Content(promotional=False, identifies_sender=True, subject_accurate=True, header_accurate=True),
     )
     asked = Asked(account=message.account, contacts=[contact], redeem=True)

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=16)),
                 ("addresses", ArrayField(models.CharField(max_length=254))),
                 ("languages", ArrayField(models.CharField(max_length=2))),
+                ("country", models.CharField(max_length=2, null=True)),
                 ("created_at", models.DateTimeField(db_default=Now())),
                 ("closed_at", models.DateTimeField(null=True)),
                 ("account", models.ForeignKey("accounts.account", on_delete=models.PROTECT)),
