@@ -80,6 +80,28 @@ def _accounts(conn: Connection, where: str, values: list[object]) -> list[Accoun
     return [Account(row[0], row[1], row[2], row[3], row[4], tuple(sellers), row[5]) for row, sellers in found.values()]
 
 
+class Partner(NamedTuple):
+    id: UUID
+    slug: str
+    name: str
+
+
+def partner(conn: Connection, slug: str) -> Partner | None:
+    row = conn.execute("SELECT id, slug, name FROM accounts_partner WHERE slug = %s", [slug]).fetchone()
+    return Partner(*row) if row else None
+
+
+def names(conn: Connection, those: Sequence[UUID]) -> dict[UUID, str]:
+    """The short names of accounts, sellers and partners, by id."""
+    rows = conn.execute(
+        "SELECT id, slug FROM accounts_account WHERE id = ANY(%(those)s)"
+        " UNION ALL SELECT id, slug FROM accounts_seller WHERE id = ANY(%(those)s)"
+        " UNION ALL SELECT id, slug FROM accounts_partner WHERE id = ANY(%(those)s)",
+        {"those": list(dict.fromkeys(those))},
+    )
+    return dict(rows.fetchall())
+
+
 def seller(conn: Connection, name: str | UUID) -> Seller | None:
     where = "id = %s" if isinstance(name, UUID) else "slug = %s"
     row = conn.execute(

@@ -57,6 +57,36 @@ def create_account(conn: Connection, slug: str, name: str, *, home_region: str =
     )
 
 
+def create_partner(conn: Connection, slug: str, name: str) -> UUID:
+    """Who resells this installation. The installation's operator is made with the first."""
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(hashtext('accounts_operator'))")
+        row = conn.execute("SELECT id FROM accounts_operator ORDER BY created_at, id LIMIT 1").fetchone()
+        operator = uuid4() if row is None else row[0]
+        if row is None:
+            conn.execute("INSERT INTO accounts_operator (id, name) VALUES (%s, %s)", [operator, "operator"])
+        return _insert(
+            conn,
+            "partner",
+            slug,
+            "INSERT INTO accounts_partner (id, operator_id, slug, name) VALUES (%s, %s, %s, %s)",
+            [uuid4(), operator, _slug(slug), _name(name)],
+        )
+
+
+def set_partner(conn: Connection, account: UUID, partner: UUID | None) -> None:
+    """Which partner brought the account: what is suppressed for the partner binds it from now on."""
+    conn.execute("UPDATE accounts_account SET partner_id = %s WHERE id = %s", [partner, account])
+
+
+def close_account(conn: Connection, account: UUID) -> None:
+    """It contacts nobody any more. What people said to it and to its sellers stays in force."""
+    conn.execute("UPDATE accounts_account SET status = 'closed' WHERE id = %s", [account])
+    conn.execute(
+        "UPDATE accounts_apikey SET revoked_at = now() WHERE account_id = %s AND revoked_at IS NULL", [account]
+    )
+
+
 def link_seller(conn: Connection, account: UUID, seller: UUID) -> None:
     """From now on the account may contact people for this seller."""
     conn.execute(

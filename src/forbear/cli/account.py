@@ -107,6 +107,41 @@ def seller(
     typer.echo(f"{slug} serves {seller_slug}")
 
 
+@account.command()
+def partner(
+    slug: Slug,
+    partner_slug: Annotated[str | None, typer.Argument(metavar="PARTNER", help="The partner's short name.")] = None,
+    name: Annotated[str | None, typer.Option(help="Its full name.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="No partner brought this account.")] = False,
+) -> None:
+    """Say which partner brought an account; the partner is made if there is none of that name."""
+    from forbear.accounts import reads, writes
+    from forbear.core.errors import BadInput
+
+    if (partner_slug is None) != remove:
+        raise BadInput("names a partner, or takes it away", key="PARTNER", todo="give PARTNER, or --remove")
+    with opened() as connection, connection.transaction():
+        found = account_named(connection, slug)
+        if partner_slug is None:
+            writes.set_partner(connection, found.id, None)
+            typer.echo(f"no partner brought {slug}")
+            return
+        known = reads.partner(connection, partner_slug)
+        chosen = writes.create_partner(connection, partner_slug, name or partner_slug) if known is None else known.id
+        writes.set_partner(connection, found.id, chosen)
+    typer.echo(f"{partner_slug} brought {slug}")
+
+
+@account.command()
+def close(slug: Slug) -> None:
+    """Close an account: it contacts nobody any more. What people said to it stays in force."""
+    from forbear.accounts import writes
+
+    with opened() as connection, connection.transaction():
+        writes.close_account(connection, account_named(connection, slug).id)
+    typer.echo(f"{slug} is closed and its API keys are revoked; what people said stays in force")
+
+
 sender = typer.Typer(help="What recipients see as sender: add, list.", no_args_is_help=True)
 account.add_typer(sender, name="sender")
 Shown = Annotated[str, typer.Argument(metavar="SENDER", help="What the person will see, e.g. ACME.")]

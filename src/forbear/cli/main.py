@@ -33,6 +33,7 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "consent",
     "relationship",
     "suppress",
+    "join",
     "opt_out",
     "alert",
     "account",

@@ -26,8 +26,15 @@ def opt_out(
         ),
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="With --covers campaign.")] = None,
+    list_: Annotated[str | None, typer.Option("--list", help="With --covers list.")] = None,
     seller: SellerName = None,
+    way: Annotated[
+        str | None, typer.Option(help="How it was said: reply, link, letter, spoken, key_press, complaint, ...")
+    ] = None,
     at: Annotated[str | None, typer.Option(metavar="INSTANT", help="When it was said; else now.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="A pause the person asked for: it ends then.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="What was said: kept as evidence.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -35,7 +42,7 @@ def opt_out(
     from forbear.cli import say
     from forbear.cli.store import account_named, instant, one_of, opened, plainly
     from forbear.core.instants import rfc3339
-    from forbear.core.words import Channel, OptOutScope
+    from forbear.core.words import Channel, OptOutScope, Way
     from forbear.gate import opt_out as gate
     from forbear.ledger.kinds import KnownBy
 
@@ -44,8 +51,11 @@ def opt_out(
         channel=one_of(Channel, channel, "--channel"),
         covers=None if covers is None else one_of(OptOutScope, covers, "--covers"),
         campaign=campaign,
+        list=list_,
         seller=seller,
+        way=None if way is None else one_of(Way, way, "--way"),
         at=instant(at, "--at"),
+        until=instant(until, "--until"),
         text=text,
     )
     with opened() as connection, plainly():
@@ -56,5 +66,9 @@ def opt_out(
         typer.echo(f"recorded and in force at {rfc3339(found.at)}, change {found.seq}")
         by = f" ({found.reach_rules[0]})" if found.reach_rules[0] else ""
         typer.echo(f"it covers {found.covers[0].value}{by}")
+        if found.joined:
+            typer.echo(
+                f"it stands at {found.joined} other address{'' if found.joined == 1 else 'es'} of the person too"
+            )
         if found.honour_by is not None:
             typer.echo(f"the law would have had it by {found.honour_by} ({found.honour_rule})")

@@ -1,18 +1,30 @@
-"""`forbear suppress`: the suppression list: add, lift, list, import."""
+"""`forbear suppress`: the suppression ledger: add, lift, list, import, export, hygiene."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
 from forbear.cli.say import AsJson
 from forbear.cli.store import AccountName, SellerName
+from forbear.core.errors import BadInput
 
-suppress = typer.Typer(help="The suppression list: add, lift, list, import.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from forbear.accounts.connect import Connection
+    from forbear.gate.suppress import Entry, Whose
+
+suppress = typer.Typer(help="The suppression ledger: add, lift, list, import.", no_args_is_help=True)
 Address = Annotated[str, typer.Argument(help="An E.164 number or an e-mail address.")]
 By = Annotated[str, typer.Option(help="Who says so.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
+Account = Annotated[
+    str | None, typer.Option("--account", "-a", help="Of this account, or with --seller of one it serves.")
+]
+Partner = Annotated[str | None, typer.Option(help="Of every account this partner brought.")]
+Installation = Annotated[bool, typer.Option("--installation", help="Of everybody who sends from here.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,34 +34,39 @@ def register(app: typer.Typer) -> None:
 @suppress.command()
 def add(
     address: Address,
-    account: AccountName,
-    reason: Annotated[str, typer.Option(help="Why.")],
+    reason: Reason,
     by: By,
+    account: Account = None,
     seller: SellerName = None,
+    partner: Partner = None,
+    installation: Installation = False,
     channel: Annotated[
         list[str] | None, typer.Option(help="voice, sms, email; may be repeated. Else every one.")
     ] = None,
+    covers: Annotated[str, typer.Option(help="all, all_but_needed, marketing, campaign or list.")] = "all",
+    campaign: Annotated[str | None, typer.Option(help="With --covers campaign.")] = None,
+    list_: Annotated[str | None, typer.Option("--list", help="With --covers list.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Do not contact this address: for the account, or for one seller wherever it sends from."""
+    """Do not contact this address: for an account, a seller wherever it sends from, a partner, or the installation."""
     from forbear.cli import say
-    from forbear.cli.store import account_named, one_of, opened, plainly
+    from forbear.cli.store import one_of, opened, plainly
     from forbear.core.instants import rfc3339
-    from forbear.core.words import Channel
+    from forbear.core.words import Channel, OptOutScope
     from forbear.gate import suppress as gate
-    from forbear.ledger.kinds import KnownBy
 
     channels = [one_of(Channel, one, "--channel") for one in channel or ()]
     with opened() as connection, plainly():
-        found = gate.place(
+        found = gate.place_for(
             connection,
-            account_named(connection, account).id,
+            _whose(connection, account, seller, partner, installation),
             address,
             reason,
             by=by,
-            seller=seller,
             channels=channels,
-            known_by=KnownBy.OPERATOR,
+            covers=one_of(OptOutScope, covers, "--covers"),
+            campaign=campaign,
+            list=list_,
         )
     if json:
         say.as_json({"event": found.event, "at": rfc3339(found.at), "seq": found.seq})
@@ -60,68 +77,65 @@ def add(
 @suppress.command()
 def lift(
     address: Address,
-    account: AccountName,
-    reason: Annotated[str, typer.Option(help="Why.")],
+    reason: Reason,
     by: By,
+    account: Account = None,
     seller: SellerName = None,
+    partner: Partner = None,
+    installation: Installation = False,
+    entry: Annotated[UUID | None, typer.Option(help="This entry alone; else every one in this scope.")] = None,
+    said: Annotated[bool, typer.Option("--said", help="Also what the person said.")] = False,
+    json: AsJson = False,
 ) -> None:
-    """A named, reasoned correction: lift what stands for this address. Exit code 1 where nothing stood."""
-    from forbear.cli.store import account_named, opened, plainly
+    """A named, reasoned correction: take out what stands for this address. Exit code 1 where nothing was taken out.
+
+    What the person said is taken out with --said alone: else it ends with their own fresh opt-in.
+    """
+    from forbear.cli import say
+    from forbear.cli.store import opened, plainly
+    from forbear.core.instants import rfc3339
     from forbear.gate import suppress as gate
 
     with opened() as connection, plainly():
-        lifted = gate.lift(connection, account_named(connection, account).id, address, reason, by=by, seller=seller)
-    typer.echo(f"lifted {lifted} {'entry' if lifted == 1 else 'entries'}")
-    raise typer.Exit(0 if lifted else 1)
+        whose = _whose(connection, account, seller, partner, installation)
+        found = gate.lift_for(connection, whose, address, reason, by=by, entry=entry, said=said)
+    if json:
+        receipt = {"entries": found.entries, "left_said": found.said, "event": found.event, "at": rfc3339(found.at)}
+        say.as_json({**receipt, "seq": found.seq})
+    else:
+        typer.echo(f"lifted {len(found.entries)} {'entry' if len(found.entries) == 1 else 'entries'}")
+        if found.said:
+            typer.echo(f"{found.said} stand{'s' if found.said == 1 else ''} that the person said: see --said")
+    raise typer.Exit(0 if found.entries else 1)
 
 
 @suppress.command("list")
 def list_suppressions(
     account: AccountName,
     address: Annotated[str | None, typer.Option(help="Only what stands for this address.")] = None,
+    lifted: Annotated[bool, typer.Option("--lifted", help="Show what was lifted too, by whom and why.")] = False,
     most: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=100_000)] = 50,
     json: AsJson = False,
 ) -> None:
-    """What binds the account and its sellers, newest first. Addresses are stored keyed and are not shown."""
+    """What binds the account: its own, its sellers', its partner's and the installation's, newest first.
+
+    Addresses are stored keyed and are not shown: see `forbear suppress export`.
+    """
     from forbear.cli import say
     from forbear.cli.store import account_named, opened, plainly
-    from forbear.core.words import Channel, OptOutScope
     from forbear.gate import suppress as gate
-    from forbear.ledger.kinds import Scope
-    from forbear.web.schema import words
 
     with opened() as connection, plainly():
-        found = gate.listed(connection, account_named(connection, account).id, address=address, limit=most)
-    rows = [
-        {
-            "at": one.last_at,
-            "whose": Scope(one.scope).name.lower(),
-            "channels": words(Channel, one.channels),
-            "covers": words(OptOutScope, one.covers)[0],
-            "said": one.said,
-            "reason": one.reason,
-            "id": one.id,
-        }
-        for one in found
-    ]
+        of = account_named(connection, account).id
+        found = gate.listed(connection, of, address=address, limit=most, lifted=lifted)
     if json:
-        say.as_json(rows)
-    elif not rows:
+        say.as_json(found)
+    elif not found:
         typer.echo("Nothing stands." if address else "Nothing stands for this account.")
     else:
         say.table(
-            ("at", "whose", "channels", "covers", "by the person", "reason"),
-            [
-                (
-                    f"{row['at']:%Y-%m-%d %H:%M}Z",
-                    row["whose"],
-                    ", ".join(row["channels"]) or "every",  # type: ignore[arg-type]
-                    row["covers"],
-                    "yes" if row["said"] else "no",
-                    row["reason"],
-                )
-                for row in rows
-            ],
+            ("when", "whose", "stops", "said", "why"),
+            [(f"{one.last_at:%Y-%m-%d}", _owner(one), _reach(one), _said(one), _why(one)) for one in found],
         )
 
 
@@ -157,3 +171,43 @@ def import_list(
             tick=tick,
         )
     imported(found, as_json=json)
+
+
+def _whose(
+    connection: Connection, account: str | None, seller: str | None, partner: str | None, installation: bool
+) -> Whose:
+    """Raises `BadInput` unless exactly one is named."""
+    from forbear.cli.store import account_named
+    from forbear.gate import suppress as gate
+
+    if sum((account is not None, partner is not None, installation)) != 1:
+        raise BadInput("whose entry?", key="--account", todo="name --account, --partner or --installation, one of them")
+    if account is not None:
+        return gate.of_account(connection, account_named(connection, account).id, seller)
+    if seller is not None:
+        raise BadInput("goes with --account", key="--seller")
+    return gate.installation() if partner is None else gate.of_partner(connection, partner)
+
+
+def _owner(one: Entry) -> str:
+    return one.whose if one.name is None else f"{one.whose} {one.name}"
+
+
+def _reach(one: Entry) -> str:
+    """What it stops: `all, every channel`, `list spring news, email`."""
+    word = one.campaign or one.list
+    what = f"{one.covers.value} {word}" if word else one.covers.value
+    return f"{what}, {' '.join(one.channels) or 'every channel'}" + (
+        f", until {one.until:%Y-%m-%d}" if one.until else ""
+    )
+
+
+def _said(one: Entry) -> str:
+    return (one.way.value if one.way else "yes") if one.said else "no"
+
+
+def _why(one: Entry) -> str:
+    why = one.reason if one.by is None else f"{one.reason} ({one.by})"
+    if one.lifted_at is None:
+        return why
+    return f"{why}; lifted {one.lifted_at:%Y-%m-%d} by {one.lifted_by}: {one.lifted_because}"

@@ -15,12 +15,14 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
+from forbear.accounts import reads as account_reads
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import at_of, rfc3339
 from forbear.core.keys import AddressKey, AddressKind, kind_of
 from forbear.core.words import Channel, OptOutScope, mask
-from forbear.gate.consent import check_key, every_address_key, sellers_of
+from forbear.gate.consent import check_key, every_address_key
+from forbear.gate.contact import Refused
 from forbear.gate.opened import Gate, opened
 from forbear.ledger import addresses, columns, reads, writes
 from forbear.ledger.kinds import Kind, KnownBy, Scope
@@ -65,7 +67,11 @@ def join(
     if len(texts) > MOST:
         raise BadInput(f"more than {MOST} addresses", key="addresses")
     keys = [_keys(text, gate, place) for place, text in enumerate(texts)]
-    owners = [account, *_ever_served(conn, account), *sellers_of(conn, account).values()]
+    known_account = account_reads.account(conn, account)
+    if known_account is None:
+        raise Refused("unknown_account", "the account is not known")
+    owners = [writes.NOBODY, account, *_ever_served(conn, account)]
+    owners += [] if known_account.partner is None else [known_account.partner]
     with conn.transaction():
         check_key(conn, key, account)
         conn.execute(writes.SHARE_GATE.sql)  # a list places its stops under the gate alone, without people's locks

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forbear.accounts.connect import Connection
-from forbear.core.keys import phone_of
+from forbear.core.keys import AddressKey, phone_of
+from forbear.ledger.kinds import Kind, KnownBy, Scope
 from forbear.ledger.writes import NOBODY
 
 _CHUNK: Final = 50_000
@@ -78,6 +79,12 @@ class Suppression:
     lifted_by: UUID | None  # the event
 
 
+_SUPPRESSION: Final = (
+    "id, addr, scope, owner, channels, covers, campaign, list, said, imported, reason, at, last_at, until, way,"
+    " lifted_at, lifted_by"
+)
+
+
 def suppressions(
     conn: Connection,
     account: UUID,
@@ -96,12 +103,64 @@ def suppressions(
     if standing:
         where.append("lifted_at IS NULL")
     rows = conn.execute(
-        "SELECT id, addr, scope, owner, channels, covers, campaign, list, said, imported, reason, at, last_at,"  # noqa: S608
-        " until, way, lifted_at, lifted_by"
+        f"SELECT {_SUPPRESSION}"  # noqa: S608
         f" FROM ledger_suppression WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
         [*values, limit],
     )
     return [Suppression(*row) for row in rows]
+
+
+def suppressions_of(conn: Connection, scope: Scope, owner: UUID, address: AddressKey) -> list[Suppression]:
+    """What stands for this address in exactly this scope, oldest first."""
+    rows = conn.execute(
+        f"SELECT {_SUPPRESSION} FROM ledger_suppression"  # noqa: S608 - a constant
+        " WHERE addr = %s AND mac IS NOT DISTINCT FROM %s AND scope = %s AND owner = %s AND lifted_at IS NULL"
+        " ORDER BY id",
+        [address.column, address.mac or None, int(scope), owner],
+    )
+    return [Suppression(*row) for row in rows]
+
+
+def placed_by(conn: Connection, account: UUID, rows: Sequence[Suppression]) -> list[Suppression]:
+    """Those that this account alone placed: not an operator, and no other account of the same seller as well."""
+    found = conn.execute(
+        "SELECT s.id FROM ledger_suppression s JOIN ledger_event e ON e.id = s.id"
+        " WHERE s.id = ANY(%(ids)s) AND e.account = %(account)s AND e.known_by <> %(operator)s AND NOT EXISTS ("
+        "  SELECT FROM ledger_event o WHERE o.addr = s.addr AND o.mac IS NOT DISTINCT FROM s.mac AND o.id > s.id"
+        "  AND o.kind = %(placed)s AND o.seller IS NOT DISTINCT FROM e.seller"
+        "  AND (o.account IS DISTINCT FROM e.account AND o.seller IS NOT NULL OR o.known_by = %(operator)s))",
+        {
+            "ids": [row.id for row in rows],
+            "account": account,
+            "operator": KnownBy.OPERATOR.value,
+            "placed": Kind.SUPPRESSION_PLACED.value,
+        },
+    )
+    mine = {row[0] for row in found}
+    return [row for row in rows if row.id in mine]
+
+
+class Told(NamedTuple):
+    """An event, and what its personal part still says."""
+
+    kind: Kind
+    known_by: KnownBy
+    account: UUID | None
+    payload: dict[str, Any]
+    part: dict[str, Any]
+
+
+def events(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, Told]:
+    """Events by id, with their personal parts."""
+    rows = conn.execute(
+        "SELECT e.id, e.kind, e.known_by, e.account, e.payload, p.part FROM ledger_event e"
+        " LEFT JOIN ledger_personal p ON p.event = e.id WHERE e.id = ANY(%s)",
+        [list(dict.fromkeys(ids))],
+    )
+    return {
+        row[0]: Told(Kind(row[1]), KnownBy(row[2]), row[3], row[4], json.loads(row[5]) if row[5] else {})
+        for row in rows
+    }
 
 
 def _page(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from forbear.accounts.permissions import Permission
 from forbear.core.instants import rfc3339
-from forbear.core.words import Channel, OptOutScope
+from forbear.core.words import Channel, OptOutScope, Way
 from forbear.gate import opt_out as gate_opt_out
 from forbear.gate import suppress as gate_suppress
-from forbear.ledger.kinds import Scope
+from forbear.ledger.kinds import KnownBy
+from forbear.web import joins
 from forbear.web.connections import borrowed
 from forbear.web.fields import (
     AddressText,
@@ -28,9 +31,10 @@ from forbear.web.fields import (
     at_of_text,
     caller,
 )
-from forbear.web.schema import words
+from forbear.web.problem import Problem
 
 router = Router()
+router.add_router("", joins.router)
 
 
 class OptOutIn(Words):
@@ -42,8 +46,11 @@ class OptOutIn(Words):
         None, description="How far it reaches; absent: as the rule for this way of saying it has it"
     )
     campaign: Name | None = Field(None, description="With `covers: campaign`")
+    list: Name | None = Field(None, description="With `covers: list`")
     seller: Name | None = Field(None, description="To whom it was said; absent: every seller of the account")
     at: Instant | None = Field(None, description="When; absent: now")
+    until: Instant | None = Field(None, description="A pause the person asked for: it ends then; absent: no end")
+    way: Way | None = Field(None, description="How it was said; absent: not known")
     text: Text | None = Field(None, description="What the person wrote or the agent noted: kept as evidence")
 
 
@@ -54,39 +61,56 @@ class OptOutReceiptOut(ReceiptOut):
     honour_rule: str | None = None
     covers: OptOutScope = Field(description="How far it reaches")
     reach_rule: str | None = Field(None, description="The rules that say so; null: you did")
+    joined: int = Field(description="How many other addresses of the same person it was placed at too")
 
 
 @router.post("/opt-outs", response={201: OptOutReceiptOut}, tags=["opt-outs"])
 def opt_out(request: HttpRequest, payload: OptOutIn) -> Status[dict[str, Any]]:
     """Record that somebody said stop. From the answer on, no permit that it covers is issued or redeemed."""
     asks = caller(request, Permission.OPT_OUT_RECORD)
-    said = gate_opt_out.OptOut(**payload.model_dump(exclude={"at"}), at=at_of_text(payload.at, "at"))
+    said = gate_opt_out.OptOut(
+        **payload.model_dump(exclude={"at", "until"}),
+        at=at_of_text(payload.at, "at"),
+        until=at_of_text(payload.until, "until"),
+    )
     with borrowed() as connection, alone():
         found = gate_opt_out.opt_out(connection, asks.account, [said], key=asks.key)
-    receipt = {"events": found.events, "at": rfc3339(found.at), "seq": found.seq}
+    receipt = {"events": found.events, "at": rfc3339(found.at), "seq": found.seq, "joined": found.joined}
     reach = {"covers": found.covers[0], "reach_rule": found.reach_rules[0]}
     return Status(201, {**receipt, **reach, "honour_by": found.honour_by, "honour_rule": found.honour_rule})
 
 
 class SuppressionIn(Words):
-    """Somebody not to contact, by the account's own decision."""
+    """Somebody not to contact, by the account's own decision. What a person said is an opt-out."""
 
     address: AddressText
     reason: Name
     seller: Name | None = Field(None, description="For this seller wherever it sends from; absent: for the account")
     channels: list[Channel] = Field([], description="Empty: every channel")
     covers: OptOutScope = OptOutScope.ALL
+    campaign: Name | None = Field(None, description="With `covers: campaign`")
+    list_: Name | None = Field(None, alias="list", description="With `covers: list`")
 
 
 class SuppressionOut(Schema):
     id: UUID
-    whose: Literal["installation", "account", "seller"]
+    whose: Literal["installation", "partner", "account", "seller"] = Field(description="Whom it binds")
+    name: str | None = Field(description="Of the partner, account or seller")
     channels: list[Channel] = Field(description="Empty: every channel")
     covers: OptOutScope
+    campaign: str | None = Field(description="Its word, where you gave it and it was not erased")
+    list: str | None = Field(description="Its word, where you gave it and it was not erased")
     said: bool = Field(description="By the person, not by a list")
+    way: Way | None = Field(description="How the person said it")
     reason: str
+    by: str | None = Field(description="Who placed it, where somebody did by name")
+    known_by: KnownBy | None
     at: datetime
-    last_at: datetime
+    last_at: datetime = Field(description="The last time it was said again")
+    until: datetime | None = Field(description="A pause ends here; null: no end")
+    lifted_at: datetime | None
+    lifted_by: str | None
+    lifted_because: str | None
 
 
 class SuppressionsOut(Schema):
@@ -108,6 +132,8 @@ def suppress(request: HttpRequest, payload: SuppressionIn) -> Status[dict[str, A
             seller=payload.seller,
             channels=payload.channels,
             covers=payload.covers,
+            campaign=payload.campaign,
+            list=payload.list_,
             key=asks.key,
         )
     return Status(201, {"events": [found.event], "at": rfc3339(found.at), "seq": found.seq})
@@ -115,23 +141,78 @@ def suppress(request: HttpRequest, payload: SuppressionIn) -> Status[dict[str, A
 
 @router.get("/suppressions", response=SuppressionsOut, tags=["suppressions"])
 def suppressions(
-    request: HttpRequest, address: str | None = None, after: UUID | None = None, limit: Limit = 100
+    request: HttpRequest,
+    address: str | None = None,
+    after: UUID | None = None,
+    limit: Limit = 100,
+    lifted: bool = False,
 ) -> dict[str, Any]:
-    """What binds the account and its sellers, newest first; of one address, if given."""
+    """What binds the account and its sellers, newest first; of one address, if given. `lifted`: what was, too."""
     asks = caller(request, Permission.SUPPRESSION_READ)
     with borrowed() as connection, alone():
-        found = gate_suppress.listed(connection, asks.account, address=address, after=after, limit=limit + 1)
-    page = [
-        {
-            "id": one.id,
-            "whose": Scope(one.scope).name.lower(),
-            "channels": words(Channel, one.channels),
-            "covers": words(OptOutScope, one.covers)[0],
-            "said": one.said,
-            "reason": one.reason,
-            "at": one.at,
-            "last_at": one.last_at,
-        }
-        for one in found[:limit]
-    ]
+        found = gate_suppress.listed(
+            connection, asks.account, address=address, after=after, limit=limit + 1, lifted=lifted
+        )
+    page = [msgspec.structs.asdict(one) for one in found[:limit]]
     return {"suppressions": page, "next": page[-1]["id"] if len(found) > limit else None}
+
+
+class LiftIn(Words):
+    """A correction of what the account itself placed."""
+
+    address: AddressText
+    reason: Name
+    seller: Name | None = Field(None, description="What stands for this seller; absent: for the account")
+    entry: UUID | None = Field(None, description="This entry alone; absent: every one that may be lifted")
+
+
+class LiftedOut(Schema):
+    """What was taken out, and what was left standing."""
+
+    entries: list[UUID]
+    event: UUID
+    at: str
+    seq: int
+    left_said: int = Field(description="Left: the person said it")
+    left_others: int = Field(description="Left: somebody else placed it")
+
+
+@router.post("/suppressions/lift", response=LiftedOut, tags=["suppressions"])
+def lift(request: HttpRequest, payload: LiftIn) -> dict[str, Any]:
+    """Take out what this account placed. What the person said stays: they lift it, or a named operator does."""
+    asks = caller(request, Permission.SUPPRESSION_WRITE)
+    with borrowed() as connection, alone():
+        found = gate_suppress.lift_own(
+            connection,
+            asks.account,
+            payload.address,
+            payload.reason,
+            by=f"key {asks.key}",
+            seller=payload.seller,
+            entry=payload.entry,
+            key=asks.key,
+        )
+    if found.event is None:
+        raise _not_yours(found)
+    return {
+        "entries": found.entries,
+        "event": found.event,
+        "at": rfc3339(found.at),
+        "seq": found.seq,
+        "left_said": found.said,
+        "left_others": found.others,
+    }
+
+
+def _not_yours(found: gate_suppress.Lifted) -> Problem:
+    """Nothing was lifted: because nothing stands, or because it is not the account's to lift."""
+    kind, title = "not-yours-to-lift", "This is not the account's to lift"
+    if found.said:
+        detail = "the person said it"
+        todo = "it ends with the person's own fresh opt-in, or by a named operator's correction"
+        return Problem(HTTPStatus.CONFLICT, kind, title, detail, "address", todo)
+    if found.others:
+        detail = "an operator or another account of this seller placed it"
+        return Problem(HTTPStatus.CONFLICT, kind, title, detail, "address", "ask the operator")
+    detail, todo = "nothing stands for this address here", "see GET /v1/suppressions?address=, and name the seller"
+    return Problem(HTTPStatus.NOT_FOUND, "not-found", "There is no such thing", detail, "address", todo)

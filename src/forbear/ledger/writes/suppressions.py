@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,7 +11,6 @@ import numpy.typing as npt
 
 from forbear.accounts.connect import Connection
 from forbear.core.instants import moment_of
-from forbear.core.keys import AddressKey
 from forbear.ledger import columns
 from forbear.ledger.addresses import Addresses, some
 from forbear.ledger.kinds import Scope
@@ -93,14 +93,12 @@ def import_suppressions(
     )
 
 
-def lift_suppressions(
-    conn: Connection, event: UUID, at: int, address: AddressKey, scope: Scope, owner: UUID, change: UUID
-) -> int:
-    """Lifts what stands for this address in this scope. Returns how many."""
+def lift_suppressions(conn: Connection, event: UUID, at: int, entries: Sequence[UUID], change: UUID) -> int:
+    """Takes these entries out, where they stand. Returns how many. The caller holds the person's lock."""
     done = conn.execute(
         "UPDATE ledger_suppression SET lifted_at = %s, lifted_by = %s, change = %s"
-        " WHERE addr = %s AND mac IS NOT DISTINCT FROM %s AND scope = %s AND owner = %s AND lifted_at IS NULL",
-        [moment_of(at), event, change, address.column, address.mac or None, int(scope), owner],
+        " WHERE id = ANY(%s) AND lifted_at IS NULL",
+        [moment_of(at), event, change, list(entries)],
     )
     return done.rowcount
 
