@@ -48,6 +48,20 @@ class Imported(NamedTuple):
     digest: str  # of the file
     at: int
     seq: int
+    contradict: int = 0  # consents of people who said stop: they are kept, and lift nothing
+    unproven: int = 0  # consents without evidence
+
+
+class Provenance(NamedTuple):
+    """Where a list of consents comes from, as whoever hands it in says."""
+
+    source: str | None = None  # who collected it, or from whom it was had
+    obtained: str | None = None  # the day
+    collected_by: str | None = None
+    campaign: str | None = None
+
+    def said(self) -> dict[str, object]:
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 def suppressions(
@@ -84,17 +98,28 @@ def consents(
     sellers: Sequence[UUID],
     path: Path,
     by: str,
+    provenance: Provenance,
     named: Mapping[str, str],
     tick: Tick | None,
 ) -> Imported:
+    contradict = unproven = 0
+    owners = [writes.NOBODY, account, *sellers]
+
     def write(part: _Part, now: int, change: UUID) -> None:
+        nonlocal contradict, unproven
         known = part.addresses(gate, None)
         given_at, given_day = part.given(now)
         happened = np.where(given_at != MISSING, given_at, given_day.astype(np.int64) * DAY)
         happened = np.where((given_at == MISSING) & (given_day == MISSING), now, np.minimum(happened, now))
-        payload = {"import": str(change), "sellers": [str(seller) for seller in sellers]}
-        ids = writes.append_events(
-            conn, now, Kind.CONSENT_GIVEN, KnownBy.IMPORT, known, happened, payload, account=account, seller=None
+        proven, told = part.proofs("evidence")
+        payload = {"import": str(change), "sellers": [str(seller) for seller in sellers], **provenance.said()}
+        ids, hashes = part.kept(conn, now, "evidence", told)
+        writes.append_events(
+            *(conn, now, Kind.CONSENT_GIVEN, KnownBy.IMPORT, known, happened, payload),
+            account=account,
+            seller=None,
+            hashes=hashes,
+            ids=ids,
         )
         consent = writes.Consents(
             level=part.levels(),
@@ -104,14 +129,17 @@ def consents(
             channels=part.masks("channels", Channel, -1),
             purposes=part.masks("purposes", Purpose, -1),
             covers=part.masks("covers", ConsentCover, -1),
-            evidence=part.truths("evidence"),
+            evidence=proven,
             names_seller=part.truths("names_seller"),
             given_by_person=part.truths("given_by_person"),
         )
-        writes.give_consents(conn, ids, known, consent, account, sellers, change)
+        writes.give_consents(conn, ids, known, consent, account, sellers, change, known_by=KnownBy.IMPORT)
+        unproven += int((proven == 0).sum())
+        contradict += sum(stopped(conn, some, owners) for some in (known, *part.older(gate)))
 
-    about = {"sellers": [str(seller) for seller in sellers]}
-    return _import(conn, account, path, by, named, _CONSENTS, ("address", "level"), about, write, tick, closing=False)
+    about = {"sellers": [str(seller) for seller in sellers], **provenance.said()}
+    done = _import(conn, account, path, by, named, _CONSENTS, ("address", "level"), about, write, tick, closing=False)
+    return done._replace(contradict=contradict, unproven=unproven)
 
 
 def relationships(
@@ -135,15 +163,7 @@ def relationships(
         )
         on = dealings.on_day.astype(np.int64) * DAY
         happened = np.where(dealings.on_day == MISSING, now, np.minimum(on, now))
-        ids = columns.new_ids(now, part.n)
-        hashes: list[bytes | None] = [None] * part.n
-        told = part.texts("reference")
-        some = sorted(told)
-        kept = writes.keep_personal(
-            conn, [columns.uuid_at(ids, row) for row in some], [{"reference": told[row]} for row in some]
-        )
-        for row, hashed in zip(some, kept, strict=True):
-            hashes[row] = hashed
+        ids, hashes = part.kept(conn, now, "reference", part.texts("reference"))
         payload = {"import": str(change)}
         writes.append_events(
             *(conn, now, Kind.RELATIONSHIP_RECORDED, KnownBy.IMPORT, known, happened, payload),
@@ -158,6 +178,18 @@ def relationships(
     return _import(
         conn, account, path, by, named, _RELATIONSHIPS, ("address", "kind"), about, write, tick, closing=False
     )
+
+
+def stopped(conn: Connection, known: Addresses, owners: Sequence[UUID]) -> int:
+    """How many of these addresses are of people who said stop to one of these, or to all."""
+    row = conn.execute(
+        "SELECT count(*) FROM unnest(%s, %s) AS u (addr, mac) WHERE EXISTS (SELECT FROM ledger_suppression s"
+        " WHERE s.addr = u.addr AND s.mac IS NOT DISTINCT FROM u.mac AND s.said AND s.lifted_at IS NULL"
+        " AND s.owner = ANY(%s))",
+        [columns.int8s(known.addr), known.mac_column, list(owners)],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _import(
@@ -308,6 +340,40 @@ class _Part:
             return {}
         texts = self.frame[self.names[name]].fill_null("").str.strip_chars().to_list()
         return {row: text for row, text in enumerate(texts) if text}
+
+    def proofs(self, name: str) -> tuple[npt.NDArray[np.int8], dict[int, str]]:
+        """Whether proof is held, by row; and where it is or what it says, where that is written. Not said: none is."""
+        held = np.zeros(self.n, np.int8)
+        told: dict[int, str] = {}
+        for row, text in self.texts(name).items():
+            held[row] = _TRUTH.get(text.lower(), 1)
+            if text.lower() not in _TRUTH:
+                if len(text) > 20_000:
+                    raise self.source.bad("is longer than 20,000 characters", self.line + row, self.names[name])
+                told[row] = text
+        return held, told
+
+    def kept(
+        self, conn: Connection, now: int, name: str, told: Mapping[int, str]
+    ) -> tuple[columns.Ids, list[bytes | None]]:
+        """New ids for the rows' events, and the hashes of what was told of some, which is stored apart."""
+        ids = columns.new_ids(now, self.n)
+        hashes: list[bytes | None] = [None] * self.n
+        some = sorted(told)
+        kept = writes.keep_personal(
+            conn, [columns.uuid_at(ids, row) for row in some], [{name: told[row]} for row in some]
+        )
+        for row, hashed in zip(some, kept, strict=True):
+            hashes[row] = hashed
+        return ids, hashes
+
+    def older(self, gate: Gate) -> Iterator[Addresses]:
+        """The mail addresses under secrets that only probe."""
+        texts = self.frame[self.names["address"]].str.strip_chars()
+        forms = [form for form in emails.parse_column(texts)["matching"].to_list() if form is not None]
+        for secret in gate.secrets[1:] if forms else ():
+            column, macs = keys.of_texts(AddressKind.EMAIL, forms, secret)
+            yield Addresses(column, np.full(len(forms), secret.id, np.int16), macs, np.zeros(len(forms), bool))
 
     def levels(self) -> npt.NDArray[np.int16]:
         return self.words("level", ConsentLevel)

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     PERSON_EXPORTED = "person:exported"
     DOSSIER_MADE = "dossier:made"
     LOG_KEY_MADE = "log_key:made"
+    EVIDENCE_KEPT = "evidence:kept"  # a document or recording was uploaded, to be named by what it proves
 
 
 class KnownBy(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from forbear.core.errors import BadInput
-from forbear.web import decisions
+from forbear.web import decisions, evidence
 from forbear.web.edge import problem_of
 from forbear.web.limits import MAX_BODY
 from forbear.web.problem import Problem, too_large
@@ -63,6 +63,9 @@ class Application:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST" and scope["path"] == evidence.PATH:
+            await self._upload(scope, receive, send)
+            return
         try:
             body = await _body(scope, receive)
         except Problem as problem:
@@ -77,6 +80,16 @@ class Application:
             await _refuse(send, problem_of(error))
         else:
             await _send(send, 200, [("content-type", "application/json"), ("cache-control", "no-store")], answer)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A document may be longer than a request: it is written down as it comes."""
+        try:
+            answer = await evidence.take(_header(scope, b"authorization"), _header(scope, b"content-length"), receive)
+        except Exception as error:  # noqa: BLE001 - the edge
+            problem = problem_of(error)
+            await _refuse(send, problem, unread=True)
+        else:
+            await _send(send, 201, [("content-type", "application/json"), ("cache-control", "no-store")], answer)
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
@@ -120,9 +133,9 @@ def _header(scope: Scope, name: bytes) -> str:
     return ""
 
 
-async def _refuse(send: Send, problem: Problem) -> None:
+async def _refuse(send: Send, problem: Problem, *, unread: bool = False) -> None:
     headers = problem.headers()
-    if problem.status in {408, 413}:  # the rest of the body is not read
+    if unread or problem.status in {408, 413}:  # the rest of the body is not read
         headers.append(("connection", "close"))
     await _send(send, problem.status, headers, problem.body())
 

@@ -17,6 +17,7 @@ from forbear.core.instants import FOREVER, at_of, date_of, rfc3339
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, RelationshipKind, Word
 from forbear.gate.contact import MAX_CONTACTS, Contact, Words
 from forbear.ledger import reads
+from forbear.ledger.consents import Consent
 from forbear.rulebook.obligations import Obligation
 
 W = TypeVar("W", bound=Word)
@@ -118,7 +119,7 @@ class ProblemBody(msgspec.Struct, kw_only=True, omit_defaults=True, rename={"kin
     instance: str = ""
 
 
-def consent_out(one: reads.Consent) -> dict[str, Any]:
+def consent_out(one: Consent) -> dict[str, Any]:
     given = (
         rfc3339(at_of(one.given_at)) if one.given_at else date_of(one.given_day).isoformat() if one.given_day else None
     )
@@ -135,6 +136,9 @@ def consent_out(one: reads.Consent) -> dict[str, Any]:
         "evidence": one.evidence,
         "names_seller": one.names_seller,
         "given_by_person": one.given_by_person,
+        "known_by": one.known_by,
+        "wording": None if one.wording is None else f"sha256:{one.wording.hex()}",
+        "promised": None if one.promised_n is None else {"messages": one.promised_n, "days": one.promised_days},
         "withdrawn": one.withdrawn_at,
     }
 
