@@ -15,7 +15,7 @@ def entry(i: int) -> bytes:
     return i.to_bytes(3, "big") * (i % 3 + 1)
 
 
-ALL = [entry(i) for i in range(140_000)]
+ALL = [entry(i) for i in range(71_000)]
 HASHES = [merkle.leaf_hash(one) for one in ALL]
 
 
@@ -76,7 +76,7 @@ def test_a_tree_of_seventy_thousand_has_the_tiles_of_the_layouts_example() -> No
     assert [tile.path for tile in tiles_between(0, 256)] == ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"]
 
 
-@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 70_000, 131_072, 131_073])
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 70_000])
 def test_tiles_give_the_root_and_proofs_of_the_tree(size: int) -> None:
     files, edge = grown(size)
     assert set(files) == {tile.path for tile in tiles_between(0, size)}

@@ -12,6 +12,7 @@ from forbear.core.instants import at_of, moment_of
 from forbear.ledger import columns, leaves
 from forbear.ledger.kinds import Leaf
 from forbear.ledger.leaves import Entry
+from forbear.tlog.merkle import leaf_hash
 
 WAKE: Final = "forbear_log"  # a NOTIFY here has the sequencer look at once
 _CHUNK: Final = 20_000
@@ -54,6 +55,11 @@ def place(conn: Connection, size: int, most: int) -> list[bytes]:
     """
     rows = conn.execute(_TAKE, [most, size], binary=True)
     return [leaves.entry_bytes(kind, source.bytes, bytes(hashed)) for kind, source, hashed in rows]
+
+
+def leaf_of(kind: Leaf, source: UUID, hashed: bytes) -> bytes:
+    """The leaf of the log's tree that an entry is."""
+    return leaf_hash(Entry(kind, source, hashed).bytes())
 
 
 def waiting(conn: Connection) -> int:

@@ -104,7 +104,7 @@ def includes(leaf: bytes, index: int, size: int, path: Sequence[bytes], head: by
 
 
 def extends(old: int, old_head: bytes, new: int, new_head: bytes, path: Sequence[bytes]) -> bool:
-    """Whether `path` proves that the tree of `new` leaves begins with that of `old`. Every tree extends the empty one."""
+    """Whether `path` proves that the tree of `new` leaves begins with that of `old`; each does with the empty one."""
     if not 0 <= old <= new:
         return False
     if old in (0, new):

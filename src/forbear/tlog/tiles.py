@@ -107,6 +107,19 @@ def hashes_of(data: bytes) -> list[bytes]:
     return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
 
 
+def edge_root(levels: Sequence[Sequence[bytes]]) -> bytes:
+    """The root, from the hashes of the unfinished tile of each level, the lowest first."""
+    found = b""
+    for hashes in levels:
+        left = len(hashes)
+        while left:
+            n = left & -left  # the smallest whole subtree, at the right
+            left -= n
+            part = merkle.root(hashes[left : left + n])
+            found = node_hash(part, found) if found else part
+    return found or merkle.EMPTY_ROOT
+
+
 class Tree:
     """The tree of one size over its tiles. Every tile is read once; the last `keep` are remembered.
 
@@ -206,15 +219,7 @@ class Edge:
         return made
 
     def root(self) -> bytes:
-        found = b""
-        for hashes in self._hashes:
-            left = len(hashes)
-            while left:
-                n = left & -left  # the smallest whole subtree, at the right
-                left -= n
-                part = merkle.root(hashes[left : left + n])
-                found = node_hash(part, found) if found else part
-        return found or merkle.EMPTY_ROOT
+        return edge_root(self._hashes)
 
     def grow(self, entries: Sequence[bytes]) -> list[tuple[Tile, bytes]]:
         """Takes the next entries in. Returns each tile that is new, whole ones once, partial ones as they end up."""
