@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -99,7 +99,7 @@ class SuppressionOut(Schema):
     channels: list[Channel] = Field(description="Empty: every channel")
     covers: OptOutScope
     campaign: str | None = Field(description="Its word, where you gave it and it was not erased")
-    list: str | None = Field(description="Its word, where you gave it and it was not erased")
+    list: Annotated[str | None, Field(description="Its word, where you gave it and it was not erased")]
     said: bool = Field(description="By the person, not by a list")
     way: Way | None = Field(description="How the person said it")
     reason: str
