@@ -120,6 +120,11 @@ class Dossier:
     def empty(self) -> bool:
         return not any(n for _, n in self.searched)
 
+    @property
+    def kept_key(self) -> AddressKey:
+        """The key under which what is done now is recorded: the erased one, where the person was erased."""
+        return next((one for one in self.keys if self.erased and is_erased(one.column)), self.keys[0])
+
 
 def collect(
     conn: Connection,
@@ -143,12 +148,11 @@ def collect(
 
 def note_made(conn: Connection, made: Dossier, by: str) -> UUID:
     """Making one is itself an event. It names who and why, and the number only by its key."""
-    kept = next((one for one in made.keys if is_erased(one.column)), made.keys[0]) if made.erased else made.keys[0]
     with conn.transaction():
         return writes.append_event(
             *(conn, writes.now(conn), Kind.DOSSIER_MADE, KnownBy.OPERATOR if made.account is None else KnownBy.ACCOUNT),
             account=made.account,
-            address=kept,
+            address=made.kept_key,
             payload={"by": by, "items": len(made.items), "digest": digest(msgspec.to_builtins(made.items))},
         )
 
