@@ -40,6 +40,8 @@ from forbear.rulebook.model import (
     FreshCondition,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
     Rule,
     Rulebook,
@@ -73,6 +75,7 @@ _DAYS_OF_NOTE = [
     date(2027, 2, 28),
     date(2026, 8, 31),
 ]
+_PAUSES = [timedelta(0), timedelta(0), timedelta(hours=5), timedelta(days=20), timedelta(days=-1)]
 _MONTH_ENDS = [date(2027, 2, 28), date(2026, 4, 30), date(2026, 6, 30), date(2026, 11, 30), date(2028, 2, 29)]
 
 
@@ -176,7 +179,7 @@ class Edges:
         if self.chance(0.9):
             facts["relationships"] = [self.dealing(rule, today) for _ in range(self.pick([0, 0, 1, 2]))]
         facts["registries"] = {name: self.answer(name, now, today) for name in self.listed if self.chance(0.9)}
-        told = about & {OptOutCondition, ConfirmationCondition}
+        told = about & {OptOutCondition, ConfirmationCondition, PauseCondition}
         if told or self.chance(0.92):
             often = [1, 1, 1, 2] if told else [0, 0, 0, 0, 0, 1, 2]
             facts["opt_outs"] = [self.opt_out(rule, now, contact) for _ in range(self.pick(often))]
@@ -197,11 +200,15 @@ class Edges:
                     since = facts["registries"].get(condition.after_listing, {}).get("since")
                     good["given"] = self.day_near(since) if since else good["given"]
             facts["consents"] = [good, *self.pick([facts.get("consents", []), []])]
+        if PromiseCondition in about and self.chance(0.9):
+            facts["consents"] = [*self.promises(now, today, contact), *facts.get("consents", [])]
         history: dict[str, Any] = {}
         if self.chance(0.92):
             history["attempts"] = self.attempts(rule, now, today, contact)
             if any(isinstance(c, ConsentCondition) and c.after_refusal for c in conditions_of(rule)):
                 history["attempts"].append(self.refusal(facts.get("consents") or [{"given": today}]))
+            if PromiseCondition in about:
+                history["attempts"] += self.promised(facts.get("consents", []), now, today, contact)
             unused = [c.unused_months for c in conditions_of(rule) if isinstance(c, ConsentCondition)]
             for months in unused:
                 if months is not None:
@@ -258,7 +265,7 @@ class Edges:
             found["ai_disclosed"] = self.chance(0.6)
         if self.chance(0.3) or rule.applies.sector:
             found["sector"] = self.pick([*rule.applies.sector * 6, "energy_supply", "retail"])
-        for key in ("subject", "debt", "campaign"):
+        for key in ("subject", "debt", "campaign", "list"):
             if self.chance(0.7):
                 found[key] = self.pick(["one", "one", "two"])
         if self.chance(0.93):
@@ -342,6 +349,44 @@ class Edges:
                 found[key] = None
         if self.chance(0.1):
             found["withdrawn"] = self.near(now)
+        if self.chance(0.1):
+            found["imported"] = True
+        return found
+
+    def promises(self, now: datetime, today: date, contact: dict[str, Any]) -> list[dict[str, Any]]:
+        """Consents with a promise, which may begin and end about now or soon."""
+        found = []
+        for _ in range(self.pick([1, 1, 2])):
+            one: dict[str, Any] = {
+                "given": self.pick([self.near(now), self.day_near(today), today - timedelta(days=90), None]),
+                "until": self.pick([None, None, "indefinite", self.day_near(today), today + timedelta(days=9)]),
+                "channels": self.pick([[contact["channel"]], [contact["channel"]], ["voice"], None]),
+                "purposes": self.pick([[contact["purpose"]], ["marketing"], ["marketing", "delivery"], None]),
+                "level": self.pick(["express", "express_written"]),
+                "promised_n": self.pick([1, 2, 3]),
+                "promised_days": self.pick([1, 7, 30]),
+            }
+            if self.chance(0.2):
+                one["withdrawn"] = self.near(now + self.pick(_PAUSES))
+            found.append(one)
+        return found
+
+    def promised(
+        self, consents: list[dict[str, Any]], now: datetime, today: date, contact: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Attempts about as many as were promised, beside the ends of their days."""
+        found = []
+        for consent in (one for one in consents if "promised_n" in one):
+            for _ in range(max(0, consent["promised_n"] + self.pick([-1, 0, 0, 0, 1]))):
+                ago = timedelta(days=consent["promised_days"])
+                moment = self.pick([now - ago, now - ago / 2, now - timedelta(hours=3)])
+                found.append(
+                    {
+                        **({"at": self.near(moment)} if self.chance(0.7) else {"on": self.day_near(today - ago)}),
+                        "channel": self.pick([contact["channel"]] * 4 + [*Channel, None]),
+                        "purpose": self.pick([contact["purpose"], "marketing", "delivery", "transactional", None]),
+                    }
+                )
         return found
 
     def _months(self) -> list[int]:
@@ -408,7 +453,8 @@ class Edges:
         return {"listed": self.yes_no(0.3), "since": since, "checked": checked, "edition": edition}
 
     def opt_out(self, rule: Rule, now: datetime, contact: dict[str, Any]) -> dict[str, Any]:
-        asked = [c for c in conditions_of(rule) if isinstance(c, OptOutCondition)]
+        asked = [c for c in conditions_of(rule) if isinstance(c, OptOutCondition | PauseCondition)]
+        pauses = any(isinstance(c, PauseCondition) for c in asked)
         scopes = asked[0].scopes if asked else 0
         ago = self.pick([timedelta(minutes=5), timedelta(days=1), timedelta(days=40)])
         return {
@@ -416,6 +462,8 @@ class Edges:
             "scope": self.some(OptOutScope, scopes) if self.chance(0.95) else None,
             "channel": self.pick([contact["channel"], *Channel, None]),
             "campaign": self.pick(["one", "two", None]),
+            "list": self.pick(["one", "two", None]),
+            **({"until": self.near(now + self.pick(_PAUSES))} if self.chance(0.7 if pauses else 0.15) else {}),
         }
 
     def meeting(self, said: dict[str, Any], zones: list[str], contact: dict[str, Any]) -> dict[str, Any]:
@@ -428,6 +476,7 @@ class Edges:
             "channels": [contact["channel"]],
             "purposes": self.pick([[contact["purpose"], "marketing"]] * 4 + [[contact["purpose"]]]),
             "evidence": self.yes_no(0.9, 0.05),
+            "imported": self.chance(0.1),
         }
 
     def refusal(self, consents: list[dict[str, Any]]) -> dict[str, Any]:

@@ -321,6 +321,36 @@ _RULES = (
         "us.keeps", "retains", 'record = "consent"\nkeep_months = 60\nafter = "use"', top='applies = { places = ["US"] }'
     ),
     rule_file("gb.honours", "honours", 'business_days = 10\ncalendar = "fr.holidays"', top='applies = { places = ["GB"] }'),
+    rule_file(
+        "house.lists",
+        "requires",
+        'any_of = [{ no_opt_out = ["list", "all_but_needed"], joined = [["voice", "sms"]], lifted_by = ["any_express"] }]',
+        on_fail="FORBIDDEN",
+        top='exempt = [{ purpose = ["transactional", "delivery", "emergency"] }]',
+    ),
+    rule_file(
+        "house.paused",
+        "wait_until",
+        """
+        paused = ["all", "marketing", "campaign", "list", "all_but_needed"]
+        joined = [["voice", "sms"]]
+        lifted_by = ["express", "express_written"]
+        """,
+        on_fail="NOT_NOW",
+        top='exempt = [{ purpose = ["emergency"] }]',
+    ),
+    rule_file(
+        "house.promised",
+        "keeps_promise",
+        'uncounted = ["transactional", "delivery"]\nunless = [{ relationship = ["contract"], ongoing = true }]',
+        on_fail="NOT_NOW",
+    ),
+    rule_file(
+        "us.reaches",
+        "reaches",
+        'ways = ["reply"]\ncovers = "all"\nchannels = "same_number"\nbinds = "seller"',
+        top='applies = { places = ["US"] }',
+    ),
     rule_file("fr.short", "forbidden", "from = 2026-11-24\nto = 2026-11-24", on_fail="FORBIDDEN", top="applies = { places = ['FR'] }"),
 )  # fmt: skip
 
