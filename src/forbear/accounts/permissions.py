@@ -21,3 +21,7 @@ class Permission(StrEnum):
     INBOUND_HEAR = "account:inbound:hear"
     REVIEW_READ = "account:review:read"
     REVIEW_DECIDE = "account:review:decide"
+    PROOF_READ = "account:proof:read"
+    DOSSIER_MAKE = "account:dossier:make"
+    PERSON_EXPORT = "account:person:export"
+    ERASURE_ASK = "account:erasure:ask"
