@@ -65,9 +65,12 @@ DEMANDS = frozenset(
     {"evidence", "names_seller", "period_stated", "after_refusal", "related", "ongoing", "reached", "if_asked"}
 )
 MASKS = frozenset(
-    {"kinds", "scopes", "recipient", "sender", "mode", "line_type", "channels", "purposes", "modes", "covers"}
+    {
+        *("kinds", "scopes", "recipient", "sender", "mode", "line_type", "channels", "purposes", "modes", "covers"),
+        "uncounted",
+    }
 )
-MAY_BE_EMPTY = frozenset({"covers", "channels", "purposes", "modes"})
+MAY_BE_EMPTY = frozenset({"covers", "channels", "purposes", "modes", "uncounted"})
 
 
 @dataclass(frozen=True)

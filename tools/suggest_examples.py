@@ -535,9 +535,10 @@ def of_opt_out(condition: OptOutCondition, facts: Mapping[str, Any], case: Case)
                 {"at": at_, "scope": scope.value}
                 | ({"channel": channel.value} if channel else {})
                 | ({"campaign": "one"} if scope is OptOutScope.CAMPAIGN else {})
+                | ({"list": "one"} if scope is OptOutScope.LIST else {})
             )
             words = f"opted out of {scope.value.replace('_', ' ')}{' ' + CHANNEL_WORDS[channel] if channel else ''}"
-            yield Change(words, {"opt_outs": [said], "contact.campaign": "one"})
+            yield Change(words, {"opt_outs": [said], "contact.campaign": "one", "contact.list": "one"})
             for level in ConsentLevel:
                 consent = {
                     "level": level.value,
@@ -549,13 +550,14 @@ def of_opt_out(condition: OptOutCondition, facts: Mapping[str, Any], case: Case)
                 }
                 yield Change(
                     f"{words}, {level.value.replace('_', ' ')} consent after it",
-                    {"opt_outs": [said], "contact.campaign": "one", "consents": [consent]},
+                    {"opt_outs": [said], "contact.campaign": "one", "contact.list": "one", "consents": [consent]},
                 )
                 yield Change(
                     f"{words}, {level.value.replace('_', ' ')} consent before it",
                     {
                         "opt_outs": [said],
                         "contact.campaign": "one",
+                        "contact.list": "one",
                         "consents": [consent | {"given": at_.date() - timedelta(days=5)}],
                     },
                 )

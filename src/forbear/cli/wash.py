@@ -54,6 +54,7 @@ def wash(
         str | None, typer.Option("--from", help="What the people will see as sender; else the seller's own.")
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="The campaign, for opt-outs from it.")] = None,
+    contact_list: Annotated[str | None, typer.Option("--list", help="The contact list, for opt-outs from it.")] = None,
     sector: Annotated[str | None, typer.Option(help="The sector, where rules know one.")] = None,
     kind: Annotated[
         str | None, typer.Option(help="What people are whose row does not say: consumer, business, sole_trader.")
@@ -101,6 +102,7 @@ def wash(
         "at": _instant(at),
         "country": country,
         "campaign": campaign,
+        "list": contact_list,
         "sender": sender,
         "sector": sector,
         "columns": _pairs(mapping),
