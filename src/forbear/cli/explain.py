@@ -58,6 +58,7 @@ def explain(
                 ("obligations", ", ".join(found.obligations) or None),
                 *(("override", mention) for mention in found.overrides),
                 ("emergencies", ", ".join(found.alerts) or None),
+                ("remarks", "; ".join(found.remarks) or None),
                 ("permit", found.permit),
                 ("rulebook", found.rulebook),
                 ("confidence", sure(found.confidence)),

@@ -244,6 +244,9 @@ class ExplainedOut(Schema):
     local_times: list[LocalTimeOut] = Field(description="The clock wherever the person may have been")
     alerts: list[str] = Field(description="Emergencies in force then, where the person may have been")
     registries: list[ListOut]
+    remarks: list[str] = Field(
+        description="What of the facts deserves a word: a pause, a promised frequency, a consent that lifts nothing"
+    )
     logged: bool = Field(description="Its batch is in the log; false: pending")
     obligations_detail: list[Obligation] | None = Field(None, description="On `expand=obligations` alone")
 
