@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.urls import path
 from django.views.generic import TemplateView
 
-from forbear.web import pages, rulebook_pages, static
+from forbear.web import log, pages, rulebook_pages, static
 from forbear.web.api import api
+from forbear.web.public import person
 
 urlpatterns = [
     path("", pages.home),
@@ -21,6 +22,14 @@ urlpatterns = [
     path("rulebook/calendars/<str:name>", rulebook_pages.calendar),
     path("rulebook/coverage", rulebook_pages.coverage),
     path("rulebook/week", rulebook_pages.week),
+    path("u/<str:token>", person.unsubscribe),
+    path("u/<str:token>/preferences", person.choose),
+    path("u/<str:token>/why", person.explain),
+    path("u/<str:token>/report", person.report),
+    path("u/<str:token>/fresh", person.ask_fresh),
+    path("u/<str:token>/records", person.records),
+    path("u/<str:token>/erase", person.forget),
+    path("log/<path:name>", log.public),
     path("v1/", api.urls),
 ]
 handler400 = "forbear.web.edge.bad_request"

@@ -13,7 +13,9 @@ from functools import wraps
 from typing import Any, Final
 
 import psycopg
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
 
 from forbear.core.errors import BadInput
@@ -122,7 +124,7 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
         return told(request, "away", 503, retry_after_s=error.retry_after_s or RETRY_AFTER_S)
     if isinstance(error, Refused):
         return lost(request)
-    if isinstance(error, BadInput):
+    if isinstance(error, BadInput | SuspiciousOperation | BadRequest | MultiPartParserError | UnreadablePostError):
         return told(request, "not_taken", 400)
     fault = str(uuid.uuid4())
     _log.error("fault %s", fault, exc_info=error)

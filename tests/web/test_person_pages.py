@@ -1,0 +1,96 @@
+"""A person's own pages behind a link, by HTTP: nothing happens on GET, everything on POST, and what is shown is so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from forbear.web.limits import Buckets
+from forbear.web.public import clients
+from tests.web.conftest import INFORMATIONAL, Served
+
+BASE = "https://stop.example.org"
+MAIL = "pat@example.net"
+NUMBER = "+13055550123"
+RECEIPT = re.compile(r"/log/events/([0-9a-f-]{36})")
+
+
+@pytest.fixture(autouse=True)
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORBEAR_PUBLIC_URL", BASE)
+    monkeypatch.setattr(clients, "PEOPLE", Buckets(1000, 1000))
+    monkeypatch.setattr(clients, "STRANGERS", Buckets(1000, 1000))
+
+
+@dataclass
+class Pages:
+    """The pages of one person, at one token."""
+
+    served: Served
+    path: str
+
+    def get(self, page: str = "", **headers: str) -> httpx.Response:
+        return httpx.get(f"{self.served.http.base_url}{self.path}{page}", headers=headers)
+
+    def post(self, page: str = "", **sent: Any) -> httpx.Response:
+        return httpx.post(f"{self.served.http.base_url}{self.path}{page}", data=sent)
+
+
+def link(served: Served, address: str = MAIL, channel: str = "email", **more: Any) -> Pages:
+    asked = {"links": [{"address": address, "channel": channel, **more}]}
+    answer = served.http.post("/v1/links", json=asked)
+    assert answer.status_code == 201, answer.text
+    return Pages(served, answer.json()["links"][0]["urls"]["unsubscribe"].removeprefix(BASE))
+
+
+def fresh(served: Served, pages: Pages, **typed: str) -> Pages:
+    """What the link is that was sent to the address itself."""
+    pages.post("/fresh", to="preferences", **typed)
+    row = served.database.app().execute("SELECT content->>'text' FROM ledger_outbox ORDER BY id DESC LIMIT 1").fetchone()
+    assert row is not None
+    found = re.search(r"(/u/[A-Za-z0-9_-]{39})/", row[0])
+    assert found
+    return Pages(served, found.group(1))
+
+
+def stops(served: Served) -> list[tuple[Any, ...]]:
+    return served.database.app().execute(
+        "SELECT covers, channels, way, until IS NOT NULL FROM ledger_suppression WHERE lifted_at IS NULL ORDER BY id"
+    ).fetchall()
+
+
+def receipt(answer: httpx.Response) -> UUID:
+    found = RECEIPT.search(answer.text)
+    assert found, answer.text
+    return UUID(found.group(1))
+
+
+def seller_of(served: Served) -> str:
+    row = served.database.app().execute("SELECT id FROM accounts_seller WHERE slug = 'acme'").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_link_shows_a_page_and_a_post_stops(served: Served) -> None:
+    pages = link(served)
+    shown = pages.get()
+    assert shown.status_code == 200
+    assert "Acme" in shown.text
+    assert MAIL not in shown.text
+    assert stops(served) == []
+    done = pages.post(act="stop")
+    assert done.status_code == 200
+    assert len(stops(served)) == 1
+    assert receipt(done)
+
+
+def test_pages_open(served: Served) -> None:
+    pages = link(served)
+    for page in ("", "/preferences", "/why", "/report", "/fresh", "/records", "/erase"):
+        answer = pages.get(page)
+        assert answer.status_code == 200, (page, answer.text[:2000])
