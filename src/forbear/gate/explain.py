@@ -18,12 +18,12 @@ import numpy as np
 from forbear.accounts.connect import Connection
 from forbear.core.codes import Code, Cure, Verdict
 from forbear.core.errors import BadInput
-from forbear.core.instants import DAY, MISSING, at_of, date_of, moment_of
+from forbear.core.instants import DAY, MISSING, at_of, date_of, moment_of, rfc3339
 from forbear.core.places import PlaceSet
 from forbear.core.words import Channel, Mode, Purpose, Word
 from forbear.gate import bundles, packed
 from forbear.gate.opened import Gate, opened
-from forbear.kernel.facts import Facts, Flag, Selector
+from forbear.kernel.facts import YES, Facts, Flag, Selector
 from forbear.kernel.judge import ENGINE, Engine
 from forbear.rulebook import told
 from forbear.rulebook.model import Rulebook
@@ -117,9 +117,10 @@ class Explained(msgspec.Struct, kw_only=True):
     local_times: list[LocalTime]
     alerts: list[str]  # emergencies in force then, where the person may have been
     lists: list[ListAge]
+    remarks: list[str]  # what of the facts deserves a word: a pause, a promise, a consent that lifts nothing
     batch: UUID
     batch_index: int
-    logged: bool  # False: its batch waits for the log
+    logged: bool  # under a signed head of the log; False: its batch waits for the next one
 
 
 def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None = None) -> Explained | None:
@@ -128,7 +129,8 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
     row = conn.execute(
         "SELECT d.at, d.seller, d.channel, d.purpose, d.mode, d.verdict, d.cure, d.earliest, d.rules, d.obligations,"
         " d.permit, d.facts, s.body, b.rulebook, b.engine, d.batch, d.batch_index, d.overrides,"
-        " EXISTS (SELECT FROM ledger_logqueue q WHERE q.source = d.batch)"
+        " EXISTS (SELECT FROM ledger_logentry l WHERE l.source = d.batch AND l.index <"
+        " (SELECT max(size) FROM ledger_checkpoint))"
         " FROM ledger_decision d JOIN ledger_selector s ON s.digest = d.selector JOIN ledger_batch b ON b.id = d.batch"
         " WHERE d.id = %s AND d.account = %s",
         [decision, account],
@@ -185,9 +187,10 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
         local_times=local_times(selector.places, at),
         alerts=sorted(selector.alerts),
         lists=_lists(facts, at),
+        remarks=_remarks(facts, at),
         batch=row[15],
         batch_index=row[16],
-        logged=not row[18],
+        logged=row[18],
     )
 
 
@@ -299,6 +302,22 @@ def _lists(facts: Facts, at: int) -> list[ListAge]:
             )
         )
     return ages
+
+
+def _remarks(facts: Facts, at: int) -> list[str]:
+    """What somebody who reads the rules' words alone would ask about."""
+    found: list[str] = []
+    said, consents = facts.opt_outs, facts.consents
+    if said is not None:
+        pauses = sorted({until for until in said.until.tolist() if until != MISSING and until > at})
+        found += [f"the person asked for a pause until {rfc3339(until)}" for until in pauses]
+    if consents is not None:
+        promises = zip(consents.promised_n.tolist(), consents.promised_days.tolist(), strict=True)
+        for most, days in dict.fromkeys(one for one in promises if one[0]):
+            found.append(f"with a consent at most {most} contacts in {days} days were promised")
+        if said is not None and (consents.imported == YES).any():
+            found.append("a consent from an imported list lifts no opt-out, whatever day it claims to be of")
+    return found
 
 
 def _word(kind: type[W], bit: int) -> W:
