@@ -108,11 +108,16 @@ def _words(verdict: Verdict, cure: Cure | None) -> str:
     return verdict.value if cure is None else f"{verdict.value} (cure {cure.value})"
 
 
+def forget() -> None:
+    """Rulebooks are read and checked anew."""
+    _kept.clear()
+
+
 _kept: dict[bytes, Rulebook | None] = {}
 
 
 def _rulebook_of(conn: Connection, digest: bytes) -> Rulebook | None:
-    """Its bytes are checked against the digest once a process. Raises `BadInput` where they differ."""
+    """Its bytes are checked against the digest as they are read. Raises `BadInput` where they differ."""
     if digest not in _kept:
         while len(_kept) >= 4:
             del _kept[next(iter(_kept))]

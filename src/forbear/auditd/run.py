@@ -18,7 +18,7 @@ from forbear.accounts.home import home, load_secrets, locked
 from forbear.auditd import entries, memory, projections
 from forbear.auditd.findings import Report, Wrong
 from forbear.auditd.heads import Growth
-from forbear.auditd.judged import judge_again
+from forbear.auditd.judged import forget, judge_again
 from forbear.auditd.memory import Memory
 from forbear.core.errors import BadInput
 from forbear.core.instants import MINUTE
@@ -101,6 +101,7 @@ def _bundles(conn: Connection, report: Report, *, whole: bool) -> None:
     """Rulebooks are what they are named after. Of those that judged nothing new, in a whole audit."""
     if not whole:
         return
+    forget()
     for (digest,) in conn.execute("SELECT digest FROM ledger_rulebook", binary=True).fetchall():
         report.seen["rulebooks"] += 1
         try:
