@@ -18,36 +18,7 @@ from forbear.sequencer.run import Sequencer
 from forbear.tlog import merkle, notes
 from forbear.tlog.tiles import Tree
 from tests.conftest import Database
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setenv("FORBEAR_LOG_ORIGIN", "log.example.org/forbear")
-    return Folder(tmp_path / "log")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def sequencer(conn: Connection, folder: Folder, home: Path) -> Sequencer:
-    made = Sequencer(conn, folder, home)
-    made.open()
-    made.step()
-    return made
-
-
-def happen(conn: Connection, n: int = 1) -> list[UUID]:
-    with conn.transaction():
-        now = writes.now(conn)
-        return [
-            writes.append_event(
-                conn, now, Kind.OPT_OUT_SAID, KnownBy.PERSON, payload={"n": i}, personal={"address": f"+1202555{i:04}"}
-            )
-            for i in range(n)
-        ]
+from tests.sequencer.conftest import happen
 
 
 def published(folder: Folder, conn: Connection) -> tuple[Tree, notes.Checkpoint]:

@@ -1,4 +1,4 @@
-"""`forbear serve`: the database, its migrations and the web server, for one machine. Ctrl-C stops what it started."""
+"""`forbear serve`: database, migrations, web server and the processes beside it. Ctrl-C stops what it started."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,6 +18,10 @@ from forbear.cli.store import OwnRules
 
 _LOOK_EVERY_S: Final = 1.0
 _TIDY_EVERY_S: Final = 3600.0
+_PROCESSES: Final = ("forbear.sequencer", "forbear.worker")  # modules, each a process of its own
+_AGAIN_AFTER_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)  # a process that died, by how often it did in a row
+_FINE_AFTER_S: Final = 60.0
+_ENDS_WITHIN_S: Final = 10.0
 _log = logging.getLogger("forbear.serve")
 
 
@@ -31,7 +38,7 @@ def serve(
     ] = False,
     rules: OwnRules = None,
 ) -> None:
-    """Run the gate on this machine: database, migrations and web server.
+    """Run the gate on this machine: database, migrations, web server, the log's sequencer and the worker.
 
     FORBEAR_DATABASE_URL names a PostgreSQL to use instead of the one that comes with Forbear.
     """
@@ -47,6 +54,7 @@ def serve(
     was_running = embedded.status().running
     signal.signal(signal.SIGTERM, _leave)
     store, leaving = None, threading.Event()
+    beside: list[threading.Thread] = []
     try:
         with out.status("Starting the database", spinner="dots"):
             store = embedded.ensure()
@@ -59,10 +67,15 @@ def serve(
         if store.embedded:
             threading.Thread(target=_keep_up, args=(leaving,), name="database-watch", daemon=True).start()
         threading.Thread(target=_tidy, args=(leaving,), name="upkeep", daemon=True).start()
+        beside = [threading.Thread(target=_keep_running, args=(name, leaving), name=name) for name in _PROCESSES]
+        for thread in beside:
+            thread.start()
         _web(host, port, workers)
     finally:
         leaving.set()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for thread in beside:
+            thread.join()
         if store is not None and store.embedded and not was_running:
             typer.echo("Stopping the database")
             embedded.stop()
@@ -90,6 +103,34 @@ def _keep_up(leaving: threading.Event) -> None:
                 embedded.ensure(migrate=False)
             except Exception as error:  # noqa: BLE001 - tried again at the next look
                 _log.error("the database does not start: %s", error)
+
+
+def _keep_running(module: str, leaving: threading.Event) -> None:
+    """Runs a module as a process and starts it again when it ends; ends it when we leave."""
+    died = 0
+    command = [sys.executable, "-m", "forbear.cli.beside", module, str(os.getpid())]
+    while not leaving.is_set():
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        while process.poll() is None and not leaving.wait(_LOOK_EVERY_S / 4):
+            pass
+        if leaving.is_set():
+            _end(process)
+            return
+        died = 1 if time.monotonic() - began > _FINE_AFTER_S else died + 1
+        again = _AGAIN_AFTER_S[min(died, len(_AGAIN_AFTER_S)) - 1]
+        _log.error("%s ended with %s; started again in %.0f s", module, process.returncode, again)
+        leaving.wait(again)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(_ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _tidy(leaving: threading.Event) -> None:

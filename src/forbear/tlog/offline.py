@@ -117,7 +117,9 @@ def _hex(said: str | None, length: int) -> bytes:
 
 def _at(said: str) -> int:
     """RFC 3339 in UTC, in microseconds."""
-    whole, _, fraction = said.rstrip("Z").partition(".")
+    whole, _, fraction = said[:-1].partition(".")
+    if said[-1:] != "Z" or len(fraction) > 6:
+        raise ValueError(f"not a moment in UTC: {said}")
     since = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S") - datetime(1970, 1, 1)  # noqa: DTZ001, DTZ007
     return since // timedelta(microseconds=1) + int((fraction + "000000")[:6])
 
