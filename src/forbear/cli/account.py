@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from forbear.cli.connector import connector
 from forbear.cli.say import AsJson
 from forbear.cli.store import SellerName, account_named, opened
 
@@ -144,6 +145,7 @@ def close(slug: Slug) -> None:
 
 sender = typer.Typer(help="What recipients see as sender: add, list.", no_args_is_help=True)
 account.add_typer(sender, name="sender")
+account.add_typer(connector, name="connector")
 Shown = Annotated[str, typer.Argument(metavar="SENDER", help="What the person will see, e.g. ACME.")]
 
 

@@ -35,11 +35,14 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "suppress",
     "join",
     "opt_out",
+    "inbound",
+    "review",
     "alert",
     "account",
     "rulebook",
     "rulebook_diff",
     "shadow",
+    "worker",
     "database",
 )
 

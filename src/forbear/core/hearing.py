@@ -79,6 +79,12 @@ def classify(text: str, channel: Channel = Channel.SMS, languages: Sequence[str]
     return found
 
 
+def is_word(text: str) -> bool:
+    """Whether it is a word for stopping of the first kind and nothing more, in any language."""
+    said = normal(text)
+    return any(said in _of(language).always for language in (_UNIVERSAL, *LANGUAGES))
+
+
 def normal(text: str) -> str:
     """The form in which messages and words are compared: words with single spaces between."""
     text = unicodedata.normalize("NFKD", text)
@@ -287,6 +293,11 @@ def _longest(words: Iterable[str]) -> str:
 
 def _any(patterns: Sequence[str]) -> str:
     return f"(?:{'|'.join(_pattern(one) for one in patterns)})" if patterns else ""
+
+
+def any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Any of some patterns, in text as `normal` gives it, with a space on either side."""
+    return _around(patterns)
 
 
 def _around(patterns: Sequence[str]) -> re.Pattern[str]:
