@@ -27,6 +27,16 @@ Partner = Annotated[str | None, typer.Option(help="Of every account this partner
 Installation = Annotated[bool, typer.Option("--installation", help="Of everybody who sends from here.")]
 
 
+def _forms(asked: bool) -> None:
+    if asked:
+        from forbear.cli import say
+        from forbear.gate.provider_forms import PROVIDERS
+
+        ours = ("csv", "address, and of channels, at, covers, campaign, list, said, way, until, reason those there")
+        say.table(("form", "what it is"), [ours, *((form.name, form.title) for form in PROVIDERS)])
+        raise typer.Exit
+
+
 def register(app: typer.Typer) -> None:
     app.add_typer(suppress, name="suppress")
 
@@ -141,36 +151,87 @@ def list_suppressions(
 
 @suppress.command("import")
 def import_list(
-    file: Annotated[Path, typer.Argument(help="A CSV (gzip and zip too): `address`, and `channels`, `at` if there.")],
+    file: Annotated[Path, typer.Argument(help="A CSV, JSON, or JSON by line; gzip and zip too.")],
     account: AccountName,
     by: By,
-    reason: Annotated[str, typer.Option(help="Why.")] = "imported list",
+    form: Annotated[
+        str, typer.Option("--from", help="Whose form the file has: csv (ours), or a provider's; see --forms.")
+    ] = "csv",
+    reason: Annotated[str, typer.Option(help="Why; a provider's file says itself.")] = "imported list",
     seller: SellerName = None,
-    said: Annotated[bool, typer.Option("--said", help="These are opt-outs that persons gave.")] = False,
+    said: Annotated[bool, typer.Option("--said", help="These are opt-outs that persons gave (ours).")] = False,
+    covers: Annotated[
+        str | None,
+        typer.Option(help="How far those reach of which the file says nothing; else all, or as its form has it."),
+    ] = None,
+    list_: Annotated[str | None, typer.Option("--list", help="The list that a provider's unsubscribes are of.")] = None,
     column: Annotated[
-        str | None, typer.Option("--map", metavar="NAME=COLUMN,...", help="Columns with other names: address=phone.")
+        str | None,
+        typer.Option("--map", metavar="NAME=COLUMN,...", help="Columns with other names (ours): address=phone."),
     ] = None,
     country: Annotated[str | None, typer.Option(help="Whose numbers those without + are, e.g. US.")] = None,
+    forms: Annotated[
+        bool, typer.Option("--forms", help="Show the forms and stop.", is_eager=True, callback=_forms)
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Import a list, all of it or nothing."""
-    from forbear.cli.store import account_named, imported, mapped, opened, plainly, progress
+    """Import a list, all of it or nothing: ours, or what a carrier or provider holds, with its scope.
+
+    Ours has `address`, and what is known of `channels`, `at`, `covers`, `campaign`, `list`, `said`, `way`, `until`
+    and `reason`.
+    """
+    from forbear.cli import say
+    from forbear.cli.store import account_named, mapped, one_of, opened, plainly, progress
+    from forbear.core.instants import rfc3339
+    from forbear.core.words import OptOutScope
     from forbear.gate import suppress as gate
 
+    extent = None if covers is None else one_of(OptOutScope, covers, "--covers")
     with opened() as connection, plainly(), progress("Importing") as tick:
-        found = gate.import_csv(
-            connection,
-            account_named(connection, account).id,
-            file,
-            by=by,
-            reason=reason,
-            seller=seller,
-            said=said,
-            columns_named=mapped(column),
-            country=country,
-            tick=tick,
-        )
-    imported(found, as_json=json)
+        of = account_named(connection, account).id
+        if form == "csv":
+            if list_ is not None:
+                raise BadInput("goes with a provider's form", key="--list", todo="write a column `list`")
+            found = gate.import_csv(
+                *(connection, of, file),
+                by=by,
+                reason=reason,
+                seller=seller,
+                said=said,
+                covers=extent or OptOutScope.ALL,
+                columns_named=mapped(column),
+                country=country,
+                tick=tick,
+            )
+        else:
+            if column or said:
+                raise BadInput("goes with --from csv", key="--map" if column else "--said")
+            found = gate.import_from(
+                *(connection, of, form, file),
+                by=by,
+                seller=seller,
+                of_list=list_,
+                covers=extent,
+                country=country,
+                tick=tick,
+            )
+    receipt = {**found._asdict(), "at": rfc3339(found.at)}
+    if json:
+        say.as_json(receipt)
+        return
+    say.pairs(
+        [
+            ("rows", f"{found.rows:,}"),
+            ("opt-outs", f"{found.said:,}"),
+            ("others", f"{found.placed:,}"),
+            ("skipped", f"{found.skipped:,} that are about no suppression" if found.skipped else None),
+            ("joined", f"{found.joined:,} at other addresses of the same people" if found.joined else None),
+            ("digest", found.digest),
+            ("at", receipt["at"]),
+            ("change", found.seq),
+            ("event", found.event),
+        ]
+    )
 
 
 def _whose(

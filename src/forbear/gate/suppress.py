@@ -21,10 +21,11 @@ from forbear.accounts import reads as account_reads
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.words import Channel, OptOutScope, Way, mask
-from forbear.gate import imports
+from forbear.gate import provider_forms, stop_lists
 from forbear.gate.claims import word_hash
 from forbear.gate.consent import check_key, every_address_key
 from forbear.gate.contact import Refused
+from forbear.gate.imports import Tick
 from forbear.gate.joins import named, said_why
 from forbear.gate.opened import Gate, opened
 from forbear.ledger import addresses, columns, reads, writes
@@ -381,19 +382,58 @@ def import_csv(
     columns_named: Mapping[str, str] | None = None,
     country: str | None = None,
     gate: Gate | None = None,
-    tick: imports.Tick | None = None,
-) -> imports.Imported:
-    """A list, all or nothing. `said`: opt-outs that persons gave, not a list of ours. Raises `BadInput`.
+    tick: Tick | None = None,
+) -> stop_lists.Taken:
+    """A list of our own form (CSV, or JSON by line), all or nothing. Raises `BadInput`.
 
-    Columns: `address`, and of `channels` and `at` those that are there; `columns_named` maps
-    these names to the file's. `country` is that of numbers without `+`.
+    `said`: opt-outs that persons gave, not a list of ours. Columns: `address`, and of `channels`, `at`, `covers`,
+    `campaign`, `list`, `said`, `way`, `until` and `reason` those that are there; `columns_named` maps these names to
+    the file's. `country` is that of numbers without `+`.
     """
-    gate = gate or opened()
     whose = of_account(conn, account, seller)
-    stop = writes.Stop(
-        *(whose.scope, whose.owner, 0, covers.bit, said, said_why(reason)), way=Way.IMPORTED if said else ""
+    form = provider_forms.plain(said, covers, said_why(reason))
+    return stop_lists.take(
+        *(conn, gate or opened(), account, stop_lists.Owner(whose.scope, whose.owner), form, path),
+        by=named(by),
+        senders={},
+        named=columns_named,
+        country=country,
+        tick=tick,
     )
-    return imports.suppressions(conn, gate, account, stop, path, by, dict(columns_named or {}), country, tick)
+
+
+def import_from(
+    conn: Connection,
+    account: UUID,
+    form: str,
+    path: Path,
+    *,
+    by: str,
+    seller: str | None = None,
+    of_list: str | None = None,
+    covers: OptOutScope | None = None,
+    country: str | None = None,
+    gate: Gate | None = None,
+    tick: Tick | None = None,
+) -> stop_lists.Taken:
+    """A provider's list, all or nothing: what its rows say goes in with their scope. Raises `BadInput`, `Refused`.
+
+    Rows that name a sender known to be one seller's bind that seller; the rest bind `seller`, or else the account.
+    """
+    whose = of_account(conn, account, seller)
+    found = provider_forms.named(form)
+    if found is None:
+        forms = ", ".join(one.name for one in provider_forms.PROVIDERS)
+        raise BadInput(f"no provider's form is called `{form[:80]}`", key="form", todo=f"one of csv, {forms}")
+    return stop_lists.take(
+        *(conn, gate or opened(), account, stop_lists.Owner(whose.scope, whose.owner), found, path),
+        by=named(by),
+        senders=stop_lists.senders_of(conn, _known(conn, account).sellers) if seller is None else {},
+        of_list=of_list,
+        covers=covers,
+        country=country,
+        tick=tick,
+    )
 
 
 def _known(conn: Connection, account: UUID) -> account_reads.Account:

@@ -77,12 +77,12 @@ def import_suppressions(
     """State that follows from a list. Takes no person's lock: `close_gate` before the commit stands for all of them."""
     conn.execute(
         "INSERT INTO ledger_suppression (id, addr, key_id, mac, scope, owner, channels, covers, campaign, said,"
-        " list, way, imported, reason, at, last_at, change)"
-        " SELECT id, addr, key_id, mac, %s, %s, channels, %s, %s, %s, %s, %s, true, %s, at, at, %s"
+        " list, until, way, imported, reason, at, last_at, change)"
+        " SELECT id, addr, key_id, mac, %s, %s, channels, %s, %s, %s, %s, %s, %s, true, %s, at, at, %s"
         " FROM unnest(%s, %s, %s, %s, %s, %s) AS u (id, addr, key_id, mac, channels, at)",
         [
             *(int(stop.scope), stop.owner, stop.covers, stop.campaign, stop.said),
-            *(stop.list, stop.way, stop.reason, change),
+            *(stop.list, None if stop.until is None else moment_of(stop.until), stop.way, stop.reason, change),
             columns.uuids(ids),
             columns.int8s(addresses.addr),
             columns.int2s(addresses.key_id),
