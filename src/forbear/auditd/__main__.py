@@ -32,6 +32,7 @@ _EVERY_S: Final = 30.0
 _ALARM_S: Final = 60
 _TOLD: Final = 20  # findings in the log of one audit
 _FAILED_S: Final = 5.0
+_NICE: Final = 10  # nobody waits for an audit, and whoever decides does not wait for one either
 _log = logging.getLogger("forbear.auditd")
 
 
@@ -39,6 +40,7 @@ def main() -> int:
     """Until it is asked to end. Returns the exit code: 3 where it cannot remember."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     leaving, every_s = Leaving(), float(os.environ.get(EVERY, _EVERY_S))
+    os.nice(_NICE)
     while not leaving.now():
         try:
             once()
