@@ -18,7 +18,7 @@ from forbear.cli.store import OwnRules
 
 _LOOK_EVERY_S: Final = 1.0
 _TIDY_EVERY_S: Final = 3600.0
-_PROCESSES: Final = ("forbear.sequencer", "forbear.worker")  # modules, each a process of its own
+_PROCESSES: Final = ("forbear.sequencer", "forbear.worker", "forbear.auditd")  # modules, each a process of its own
 _AGAIN_AFTER_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)  # a process that died, by how often it did in a row
 _FINE_AFTER_S: Final = 60.0
 _ENDS_WITHIN_S: Final = 10.0
@@ -38,7 +38,7 @@ def serve(
     ] = False,
     rules: OwnRules = None,
 ) -> None:
-    """Run the gate on this machine: database, migrations, web server, the log's sequencer and the worker.
+    """Run the gate on this machine: database, migrations, web server, the log's sequencer and audit, the worker.
 
     FORBEAR_DATABASE_URL names a PostgreSQL to use instead of the one that comes with Forbear.
     """
