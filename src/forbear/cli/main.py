@@ -42,6 +42,12 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "rulebook",
     "rulebook_diff",
     "shadow",
+    "audit",
+    "sequencer",
+    "auditd",
+    "dossier",
+    "person",
+    "probe",
     "worker",
     "database",
 )

@@ -14,6 +14,8 @@ import typer
 from forbear.core.errors import BadInput
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from forbear.accounts.connect import Connection
     from forbear.accounts.reads import Account, Seller
     from forbear.gate.imports import Imported
@@ -62,6 +64,13 @@ def account_named(connection: Connection, slug: str) -> Account:
         todo = f"there are: {known}" if known else "make one: `forbear account create NAME`"
         raise BadInput(f"no account `{slug}`", key="--account", todo=todo)
     return found
+
+
+def of_account(connection: Connection, slug: str | None, everything: bool) -> UUID | None:
+    """The account named, or None for all of them (`--all`); one of the two has to be said."""
+    if (slug is None) == (not everything):
+        raise BadInput("of one account or of all", key="--account", todo="say --account NAME, or --all")
+    return None if slug is None else account_named(connection, slug).id
 
 
 def seller_named(account: Account, slug: str | None) -> Seller:
@@ -136,6 +145,21 @@ def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, whole: bars.update(task, completed=done, total=whole or None)
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, nothing elsewhere: `tick(done, whole)` in things done."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, whole: bars.update(task, completed=done, total=whole or None)

@@ -1,0 +1,1 @@
+"""Tests of how others behave, from outside: nothing here knows the ledger or the rules."""
