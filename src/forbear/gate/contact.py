@@ -105,6 +105,7 @@ class Asked(msgspec.Struct, kw_only=True):
     key: UUID | None = None
     idempotency_key: str | None = None
     redeem: bool = False
+    given_by_person: bool = False  # the address was typed into a form of ours just now; no caller can say so
 
 
 class Answer(msgspec.Struct, kw_only=True):

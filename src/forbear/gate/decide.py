@@ -33,7 +33,7 @@ from forbear.gate.claims import Claims
 from forbear.gate.contact import MAX_CONTACTS, Answer, Asked, ClockAstray, Decided, Refused
 from forbear.gate.gather import AccountFacts, Sender
 from forbear.gate.opened import Gate, opened
-from forbear.kernel.facts import Facts
+from forbear.kernel.facts import Facts, Flag
 from forbear.kernel.judge import ENGINE, Answers, Engine
 from forbear.kernel.rows import take
 from forbear.ledger import attempts as recent
@@ -326,6 +326,9 @@ class _Batch:
         ours = [sender for sender in senders if sender is not None]
         assert len(ours) == len(senders), "every row left has a sender"
         facts = gather.facts_of(self.gate, claims, ours, read.stored, read.now)
+        if any(item.given_by_person for item in self.asked):
+            typed = np.array([self.asked[self.owner[row]].given_by_person for row in rows.tolist()], bool)
+            facts.true[typed] |= np.uint64(1 << Flag.GAVE_NUMBER)
         redeem = np.array([self.asked[self.owner[row]].redeem for row in rows.tolist()], bool)
         judged = _Judged(self.gate, claims, ours, read, facts, redeem)
         judged.run()

@@ -23,6 +23,7 @@ from forbear.gate import settle as gate_settle
 from forbear.gate.contact import Asked, Contact, Content, Recipient
 from forbear.gate.hearing import CONFIRMATION, HELP, START
 from forbear.gate.opened import Gate, opened
+from forbear.gate.opt_in import KIND as OPT_IN
 from forbear.ledger import writes
 from forbear.ledger.kinds import Kind, KnownBy, Outcome
 from forbear.ledger.writes import Waiting
@@ -30,7 +31,7 @@ from forbear.ledger.writes import Waiting
 LEASE_S: Final = 90.0  # longer than the longest attempt to send
 KEEP_CONTENT_S: Final = 3 * 86_400.0
 _ONCE: Final = frozenset({CONFIRMATION})
-_PURPOSES: Final = {CONFIRMATION: Purpose.OPTOUT_CONFIRMATION}
+_PURPOSES: Final = {CONFIRMATION: Purpose.OPTOUT_CONFIRMATION, OPT_IN: Purpose.TRANSACTIONAL}
 _STOPPED_BY_A_HOLD: Final = frozenset({HELP, START})
 _BACK_OFF_S: Final = (5.0, 15.0, 30.0, 60.0)  # then doubled up to an hour
 _LONGEST_WAIT_S: Final = 3600.0
@@ -82,7 +83,8 @@ def permit(conn: Connection, message: Waiting, gate: Gate | None = None) -> Perm
         recipient=Recipient(country=message.content["country"]) if message.content.get("country") else None,
         content=Content(promotional=False, identifies_sender=True, subject_accurate=True, header_accurate=True),
     )
-    asked = Asked(account=message.account, contacts=[contact], redeem=True)
+    typed = message.kind == OPT_IN
+    asked = Asked(account=message.account, contacts=[contact], redeem=True, given_by_person=typed)
     (found,) = gate_decide.decide(conn, [asked], gate or opened())
     if isinstance(found, Exception):
         raise found
@@ -98,7 +100,9 @@ def sent(conn: Connection, message: Waiting, by: str, provider_id: str, permitte
     with conn.transaction():
         now = writes.now(conn)
         if writes.mark_sent(conn, now, message.id, provider_id):
-            _event(conn, now, Kind.MESSAGE_SENT, message, {"by": by, **_of_permit(permitted)}, words=True)
+            said = {"by": by, **_of_permit(permitted)}
+            # a question of ours holds the secret that answers it: its words are not kept
+            _event(conn, now, Kind.MESSAGE_SENT, message, said, words=message.kind != OPT_IN)
 
 
 def failed(conn: Connection, message: Waiting, why: str, *, tried: bool, permitted: Permitted | None = None) -> None:

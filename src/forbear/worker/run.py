@@ -20,7 +20,7 @@ from forbear.accounts.connect import Connection, connect
 from forbear.core.errors import BadInput
 from forbear.core.instants import SECOND
 from forbear.core.words import Channel
-from forbear.gate import outbox
+from forbear.gate import opt_in, outbox
 from forbear.gate.contact import ClockAstray
 from forbear.gate.outbox import Never, Permitted
 from forbear.ledger.writes import WAITING, Waiting
@@ -73,6 +73,7 @@ class Worker:
                     while not self._leaving.is_set():
                         if time.monotonic() - scrubbed_s > _SCRUB_EVERY_S:
                             outbox.scrub(conn)
+                            opt_in.forget(conn)
                             scrubbed_s = time.monotonic()
                         for _ in conn.notifies(timeout=0.5, stop_after=1):
                             self._ring()
@@ -90,6 +91,8 @@ class Worker:
                 message = outbox.take(conn)
                 if message is not None:
                     self._one(conn, message)
+                    continue
+                if opt_in.put_next(conn):
                     continue
             except (psycopg.Error, BadInput) as error:
                 _log.warning("the store does not answer: %s", type(error).__name__)
