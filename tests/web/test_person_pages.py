@@ -17,7 +17,7 @@ from tests.web.conftest import INFORMATIONAL, Served
 BASE = "https://stop.example.org"
 MAIL = "pat@example.net"
 NUMBER = "+13055550123"
-RECEIPT = re.compile(r"/log/events/([0-9a-f-]{36})")
+RECEIPT = re.compile(r"/receipts/([0-9a-f-]{36})")
 
 
 @pytest.fixture(autouse=True)

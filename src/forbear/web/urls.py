@@ -7,7 +7,7 @@ from django.views.generic import TemplateView
 
 from forbear.web import log, pages, rulebook_pages, static
 from forbear.web.api import api
-from forbear.web.public import person
+from forbear.web.public import person, receipt
 
 urlpatterns = [
     path("", pages.home),
@@ -29,6 +29,8 @@ urlpatterns = [
     path("u/<str:token>/fresh", person.ask_fresh),
     path("u/<str:token>/records", person.records),
     path("u/<str:token>/erase", person.forget),
+    path("u/<str:token>/receipts/<uuid:event>", receipt.receipt),
+    path("u/<str:token>/receipts/<uuid:event>/proof.json", receipt.proof_file),
     path("log/<path:name>", log.public),
     path("v1/", api.urls),
 ]

@@ -75,12 +75,12 @@ class Visit:
         return self.page("person/done.html", {"title": title, "lines": lines, "receipt": receipt, **more})
 
 
-def visiting(view: Callable[[Visit], HttpResponse]) -> Callable[[HttpRequest, str], HttpResponse]:
+def visiting(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A page of the person a token is about. Every token that leads nowhere is answered alike."""
 
     @shell.guarded
     @wraps(view)
-    def opening(request: HttpRequest, token: str) -> HttpResponse:
+    def opening(request: HttpRequest, token: str, **more: Any) -> HttpResponse:
         if request.method not in _METHODS:
             response = shell.told(request, "not_taken", 405)
             response.headers["Allow"] = ", ".join(_METHODS)
@@ -98,7 +98,7 @@ def visiting(view: Callable[[Visit], HttpResponse]) -> Callable[[HttpRequest, st
             if wait_s:
                 language = languages.language_of(request, link.language, link.address)
                 return shell.too_fast(request, wait_s, language)
-            return view(Visit(request, conn, link, token))
+            return view(Visit(request, conn, link, token), **more)
 
     return opening
 
