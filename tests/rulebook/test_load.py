@@ -75,6 +75,44 @@ seen = 2026-11-21
 registry = "us.national"
 fresh_days = 31
 """
+PAUSED = """\
+id = "us.paused"
+title = "A pause is kept"
+check = "wait_until"
+on_fail = "NOT_NOW"
+confidence = "high"
+[[cite]]
+title = "A statute"
+seen = 2026-11-21
+[[value]]
+paused = ["all", "list"]
+"""
+PROMISED = """\
+id = "us.promised"
+title = "What was promised is kept"
+check = "keeps_promise"
+on_fail = "NOT_NOW"
+confidence = "high"
+[[cite]]
+title = "A statute"
+seen = 2026-11-21
+[[value]]
+uncounted = ["delivery"]
+"""
+REACHES = """\
+id = "us.reaches"
+title = "A reply reaches everything"
+check = "reaches"
+confidence = "high"
+[[cite]]
+title = "A statute"
+seen = 2026-11-21
+[[value]]
+ways = ["reply"]
+covers = "all"
+channels = "same_number"
+binds = "seller"
+"""
 CALENDAR = """\
 id = "us.holidays"
 title = "Holidays"
@@ -102,12 +140,22 @@ def rule(text: str) -> Rule:
     return load({"us/rule.toml": text.encode()}).rules[0]
 
 
-@pytest.mark.parametrize("text", [HOURS, REQUIRES, CAP, LISTED], ids=["hours", "requires", "cap", "listed"])
+@pytest.mark.parametrize("text", [HOURS, REQUIRES, CAP, LISTED, PAUSED, PROMISED, REACHES])
 def test_a_rule_written_well_loads(text: str) -> None:
     assert rule(text).cites[0].title in text
 
 
 BAD = {
+    "a pause of nothing": (PAUSED, 'paused = ["all", "list"]\n', "", 9, "no `paused`"),
+    "a pause of what is no scope": (PAUSED, '"list"', '"lists"', 10, "`lists` is none of all"),
+    "a pause that is never lifted by time": (PAUSED, '"NOT_NOW"', '"FORBIDDEN"', 4, "a `wait_until` rule says NOT_NOW"),
+    "a promise of what is no purpose": (PROMISED, '"delivery"', '"parcels"', 10, "`parcels` is none of marketing"),
+    "a promise broken for good": (PROMISED, '"NOT_NOW"', '"UNKNOWN"', 4, "a `keeps_promise` rule says NOT_NOW"),
+    "a reach that says nothing of channels": (REACHES, 'channels = "same_number"\n', "", 8, "no `channels`"),
+    "a reach by what is no way": (REACHES, '"reply"', '"shout"', 9, "`shout` is none of reply"),
+    "a reach of one list": (REACHES, 'covers = "all"', 'covers = "list"', 10, "`list` is none of all"),
+    "a reach that binds nobody": (REACHES, '"seller"', '"nobody"', 12, "`nobody` is none of seller"),
+    "a reach that is lifted": (REACHES, 'binds = "seller"', 'binds = "seller"\nunless = [{ consent = ["express"] }]', 13, "is not lifted"),
     "no id": (HOURS, 'id = "us.fl.calling_hours"\n', "", None, "no `id`"),
     "an id that is no id": (HOURS, "us.fl.calling_hours", "Florida hours", 1, "is no rule id"),
     "no title": (HOURS, 'title = "No call after eight"\n', "", None, "no `title`"),

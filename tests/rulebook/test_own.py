@@ -136,6 +136,48 @@ TERMS = (
 terms = { works_days = 30, within_seconds = 30 }
 """
 )
+PAUSE = """
+id = "us.pause"
+title = "A pause is kept"
+applies = { places = ["US"], channel = ["sms"] }
+check = "wait_until"
+on_fail = "NOT_NOW"
+confidence = "high"
+[[cite]]
+title = "A statute"
+seen = 2026-11-01
+[[value]]
+paused = ["all", "marketing"]
+lifted_by = ["express", "express_written"]
+"""
+FREQUENCY = """
+id = "us.frequency"
+title = "What was promised is kept"
+applies = { places = ["US"], channel = ["sms"] }
+check = "keeps_promise"
+on_fail = "NOT_NOW"
+confidence = "high"
+[[cite]]
+title = "A statute"
+seen = 2026-11-01
+[[value]]
+uncounted = ["delivery", "transactional"]
+"""
+REACH = """
+id = "us.reach"
+title = "A reply reaches calls and texts"
+applies = { places = ["US"], channel = ["sms"] }
+check = "reaches"
+confidence = "high"
+[[cite]]
+title = "A statute"
+seen = 2026-11-01
+[[value]]
+ways = ["reply"]
+covers = "marketing"
+channels = "same_number"
+binds = "seller"
+"""
 CALENDAR = """
 id = "us.days"
 title = "Days"
@@ -167,6 +209,8 @@ seen = 2026-11-01
 SHIPPED = {
     **{f"us/{name}.toml": text.encode() for name, text in (("hours", HOURS), ("consent", CONSENT), ("cap", CAP))},
     **{f"us/{name}.toml": text.encode() for name, text in (("list", LIST), ("owes", OWES), ("watched", WATCHED))},
+    **{f"us/{name}.toml": text.encode() for name, text in (("pause", PAUSE), ("frequency", FREQUENCY))},
+    "us/reach.toml": REACH.encode(),
     "us/ban.toml": BAN.encode(),
     "us/eves.toml": EVES.encode(),
     "us/terms.toml": TERMS.encode(),
@@ -214,6 +258,10 @@ def judged(book: Rulebook, one: Case) -> Answers:
 def eves(closed_on: str, windows: str) -> str:
     short = f', eves = ["{windows}"]' if windows else ""
     return f'value = {{ hours = {{ every_day = ["08:00-20:00"] }}, closed_on = [{closed_on}]{short} }}'
+
+
+def reach(covers: str, channels: str, binds: str, ways: str = 'ways = ["reply"], ') -> str:
+    return f'value = {{ {ways}covers = "{covers}", channels = "{channels}", binds = "{binds}" }}'
 
 
 def terms(said: str) -> str:
@@ -280,6 +328,28 @@ NARROWER = 'value = { hours = { every_day = ["09:00-12:00", "14:00-20:00"] } }'
         ("us.terms", terms("works_days = 31, within_seconds = 30"), terms("works_days = 29, within_seconds = 30")),
         ("us.terms", terms("works_days = 30, within_seconds = 29"), terms("works_days = 30, within_seconds = 31")),
         ("us.terms", terms("works_days = 30, within_seconds = 30"), terms("within_seconds = 30")),
+        (
+            "us.pause",
+            'value = { paused = ["all", "marketing", "list"], lifted_by = ["express_written"] }',
+            'value = { paused = ["all", "marketing"], lifted_by = ["any_express"] }',
+        ),
+        (
+            "us.pause",
+            'value = { paused = ["all", "marketing"] }',
+            'value = { paused = ["all"], lifted_by = ["express", "express_written"] }',
+        ),
+        (
+            "us.frequency",
+            'value = { uncounted = ["delivery"] }',
+            'value = { uncounted = ["delivery", "transactional", "research"] }',
+        ),
+        ("us.reach", reach("all", "all", "account"), reach("all", "said_on", "seller")),
+        ("us.reach", reach("marketing", "same_number", "seller", ""), reach("all_but_needed", "all", "seller")),
+        (
+            "us.reach",
+            reach("marketing", "all", "installation", 'ways = ["reply", "link"], '),
+            reach("marketing", "all", "installation", 'ways = ["link"], '),
+        ),
         (
             "us.owes",
             'value = { obligations = ["callback_number", "identify_caller"] }',

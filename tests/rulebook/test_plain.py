@@ -9,7 +9,7 @@ from forbear.core.instants import parse_day
 from forbear.core.words import ConsentLevel, OptOutScope, RelationshipKind
 from forbear.rulebook import plain
 from forbear.rulebook.conditions import CALLER_KINDS
-from forbear.rulebook.load import OBLIGATIONS, load, shipped
+from forbear.rulebook.load import OBLIGATIONS, STATED_ONLY, load, shipped
 from forbear.rulebook.load import TOPICS as KNOWN_TOPICS
 from forbear.rulebook.model import (
     AbandonmentCondition,
@@ -22,6 +22,8 @@ from forbear.rulebook.model import (
     FreshCondition,
     ListedCondition,
     OptOutCondition,
+    PauseCondition,
+    PromiseCondition,
     RelationshipCondition,
     Rule,
     Rulebook,
@@ -46,7 +48,7 @@ seen = 2026-11-21
 
 
 def rule(check: str, value: str, applies: str = 'places = ["US"]', fail: str = "UNKNOWN") -> tuple[Rule, Rulebook]:
-    failing = "" if check in ("owes", "retains", "honours") else f'on_fail = "{fail}"'
+    failing = "" if check in STATED_ONLY else f'on_fail = "{fail}"'
     book = load({"a.toml": HEAD.format(check=check, value=value, applies=applies, fail=failing).encode()})
     return book.rules[0], book
 
@@ -81,6 +83,18 @@ def said(check: str, value: str, fail: str = "UNKNOWN") -> str:
             "After a refusal, no further attempt until 60 days have passed.",
         ),
         ("wait_after", 'after = ["abandoned"]\nhours = 72', "After an abandoned call, wait 72 hours."),
+        (
+            "wait_until",
+            'paused = ["marketing", "list"]\njoined = [["voice", "sms"]]\nlifted_by = ["express"]',
+            "The person asked for no pause of marketing or this list that has not ended (one pause silences calls and"
+            " texts together), or consented again since, with proof.",
+        ),
+        (
+            "keeps_promise",
+            'uncounted = ["delivery", "transactional"]',
+            "Fewer contacts on this channel than were promised with any consent that covers it and stands, not"
+            " counting delivery or transactional contacts unless the consent is for them.",
+        ),
     ],
 )
 def test_values_about_time_read_as_a_person_would_say_them(check: str, value: str, words: str) -> None:
@@ -119,6 +133,18 @@ def test_values_about_time_read_as_a_person_would_say_them(check: str, value: st
             "honours",
             "business_days = 10",
             "An opt-out must be carried out within 10 business days; here it is at once.",
+        ),
+        (
+            "reaches",
+            'ways = ["reply", "spoken"]\ncovers = "all_but_needed"\nchannels = "same_number"\nbinds = "account"',
+            "Said as a reply or to an agent, it covers all but what the person needs, for calls and texts to that"
+            " number alike; it binds every seller of the account.",
+        ),
+        (
+            "reaches",
+            'covers = "marketing"\nchannels = "said_on"\nbinds = "seller"',
+            "However it is said, it covers marketing, on the channel it was said on; it binds the seller, wherever it"
+            " sends from.",
         ),
     ],
 )
@@ -164,6 +190,8 @@ def test_every_part_of_a_condition_is_in_its_words() -> None:
         FreshCondition("xx.list", days=30, editions=("01-01",)),
         OptOutCondition(OptOutScope.ALL.bit),
         CapCondition(3, hours=24),
+        PauseCondition(OptOutScope.ALL.bit),
+        PromiseCondition(),
         AbandonmentCondition(3, 30),
         ConfirmationCondition(5, 1),
         SelectorCondition(recipient=1),
