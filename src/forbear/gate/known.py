@@ -25,6 +25,7 @@ import psycopg
 from forbear.accounts.connect import Connection
 from forbear.accounts.home import locked
 from forbear.core.instants import DAY, MISSING
+from forbear.core.keys import KIND_SHIFT, AddressKind
 from forbear.gate.gather import Reach, covers_contact
 from forbear.ledger import attempts as packed
 from forbear.ledger import reads
@@ -35,6 +36,7 @@ Rows = npt.NDArray[np.void]
 Keys = npt.NDArray[np.int64]  # `forbear.core.keys`
 Index = npt.NDArray[np.int64]
 
+ERASED: Final = AddressKind.ERASED_PHONE << KIND_SHIFT  # keys of erased numbers are the highest
 DELTA_MOST: Final = 100_000  # changed rows laid over a base before a new base is made
 CHUNK: Final = 1 << 18
 
@@ -132,6 +134,7 @@ class Entries:
 
     def __init__(self, rows: Rows, addr: Keys, among: NumberSet | None = None) -> None:
         self.rows, self.addr, self._among = rows, addr, among
+        self.has_erased = bool(len(addr)) and int(addr[-1]) >= ERASED
         self._sieve = None if among is not None else _sieve(addr)
 
     def find(self, keys: Keys) -> Hits:
@@ -171,6 +174,11 @@ class Layered:
     base: Entries
     overlay: Entries
     changed: Keys  # sorted, each once
+
+    @property
+    def has_erased(self) -> bool:
+        """Whether any key is that of an erased number."""
+        return self.base.has_erased or self.overlay.has_erased
 
     def find(self, keys: Keys) -> Hits:
         below = self.base.find(keys)
@@ -386,10 +394,11 @@ def catch_up(
         if base is not None and int(base.name) <= seq:
             names["since"] = int(base.name)
             row = conn.execute(
-                "SELECT count(*) FROM ledger_suppression s JOIN ledger_change c ON c.id = s.change WHERE c.seq > %s",
-                [names["since"]],
+                "SELECT count(*), coalesce(bool_or(s.addr >= %s), false) FROM ledger_suppression s"
+                " JOIN ledger_change c ON c.id = s.change WHERE c.seq > %s",
+                [ERASED, names["since"]],
             ).fetchone()
-            if row is None or row[0] > DELTA_MOST:
+            if row is None or row[0] > DELTA_MOST or row[1]:  # an older base still has the number of who was erased
                 base = None
         else:
             base = None

@@ -225,6 +225,8 @@ class Washer:
         self.at, self.caller = at, caller
         self._said = caught.said()
         self._barred = None if asked.channel is Channel.EMAIL else caught.barred(asked.reach, at)
+        layers = (caught.suppressions, caught.consents, caught.relationships, caught.attempts)
+        self._erased = any(one.has_erased for one in layers)  # else nobody is looked for under an erased key
         self._places, self._alerts = _Places(asked, sender, alerts), alerts
         self._true, self._false, self.assumed = _constant_flags(asked, sender, holds)
         self._registers = registers or ()
@@ -343,8 +345,10 @@ class Washer:
     def _address(self, to: pl.Series) -> _Address:
         if self.asked.channel is not Channel.EMAIL:
             numbers, faults = phones.parse_column(to, self.asked.country)
-            column = keys.of_phones(numbers)
-            return _Address(numbers, [column], [], faults, NumberFault)
+            column = [keys.of_phones(numbers)]
+            if self._erased:
+                column += [keys.of_erased_phones(numbers, secret) for secret in self.gate.secrets]
+            return _Address(numbers, column, [], faults, NumberFault)
         parsed = emails.parse_column(to)
         matching = parsed["matching"].to_list()
         keyed = [keys.of_texts(AddressKind.EMAIL, matching, secret) for secret in self.gate.secrets]
@@ -379,6 +383,8 @@ class Washer:
         found = [among.find(column) for column in address.keys]
         if address.macs and not isinstance(among, known.Entries):  # attempts have no mac, to the gate neither
             found = [known.confirmed(hits, mac) for hits, mac in zip(found, address.macs, strict=True)]
+        elif len(found) > 1 and not isinstance(among, known.Entries):
+            found[1:] = self._of_erased(found[1:], address)
         if len(found) == 1:
             return found[0]
         row = np.concatenate([hits.row for hits in found])
@@ -386,12 +392,26 @@ class Washer:
         return Hits(row[order], np.concatenate([hits.entry for hits in found])[order])
 
     def _suppressed(self, address: _Address) -> npt.NDArray[np.bool_]:
-        if self._barred is not None:
-            return self._barred.contains(address.keys[0])
-        hits = self._find(self.known.suppressions, address)
         found = np.zeros(len(address.faults), np.bool_)
-        found[hits.row[known.covering(hits.entry, self.asked.reach, self.at)]] = True
+        if self._barred is None:
+            some = [self._find(self.known.suppressions, address)]
+        else:
+            found = self._barred.contains(address.keys[0])
+            erased = [self.known.suppressions.find(column) for column in address.keys[1:]]
+            some = self._of_erased(erased, address) if erased else []
+        for hits in some:
+            found[hits.row[known.covering(hits.entry, self.asked.reach, self.at)]] = True
         return found
+
+    def _of_erased(self, found: Sequence[Hits], address: _Address) -> list[Hits]:
+        """What stands under erased keys, a column for each secret, confirmed to be of these numbers."""
+        good = []
+        for hits, secret in zip(found, self.gate.secrets, strict=True):
+            macs = b"".join([keys.erased_mac(number, secret) for number in address.numbers[hits.row].tolist()])
+            rows = np.frombuffer(macs, np.uint8).reshape(len(hits.row), keys.MAC_BYTES)
+            by_hit = known.confirmed(Hits(np.arange(len(hits.row)), hits.entry), rows)
+            good.append(Hits(hits.row[by_hit.row], by_hit.entry))
+        return good
 
     def _whom(self, to: pl.Series, address: _Address) -> Whom:
         if not address.macs:
