@@ -173,3 +173,29 @@ def test_the_words_of_another_account_of_the_same_seller_stay_its_own(served: Se
     )
     (found,) = entries(served)
     assert (found["covers"], found["list"]) == ("list", None)
+
+
+def test_a_providers_list_goes_in_and_comes_out_through_http(served: Served) -> None:
+    body = b'{"data":[{"from":"+12025550100","to":"+13055550123","keyword":"STOP"}]}'
+    done = served.http.post("/v1/suppressions/import", params={"form": "telnyx"}, content=body)
+    assert done.status_code == 201, done.text
+    assert (done.json()["rows"], done.json()["said"]) == (1, 1)
+    assert verdict(served) == "deny"
+    out = served.http.get("/v1/suppressions/export", params={"form": "aws-sms"})
+    assert (out.headers["Forbear-Written"], out.headers["Forbear-Left-Out"]) == ("1", "none")
+    assert '"+13055550123"' in out.text
+    assert "attachment" in out.headers["Content-Disposition"]
+    theirs = served.http.get("/v1/suppressions/export", headers=served.another_account())
+    assert theirs.text.count("\n") == 1
+
+
+def test_a_list_with_a_fault_is_refused_whole_with_its_line(served: Served) -> None:
+    body = b"address\n+13055550123\nnobody\n"
+    said = problem(served.http.post("/v1/suppressions/import", content=body), 422, "bad-input")
+    assert said["detail"].startswith("line 3: column `address`")
+    assert "forbear-list" not in str(said)
+    assert entries(served) == []
+    said = problem(served.http.get("/v1/suppressions/export", params={"form": "sendmail"}), 422, "bad-input")
+    assert (said["key"], "mailchimp" in said["todo"]) == ("form", True)
+    reads = served.another(Permission.SUPPRESSION_READ)
+    problem(served.http.post("/v1/suppressions/import", content=body, headers=reads), 403, "missing-scope")

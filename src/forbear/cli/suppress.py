@@ -37,6 +37,16 @@ def _forms(asked: bool) -> None:
         raise typer.Exit
 
 
+def _forms_out(asked: bool) -> None:
+    if asked:
+        from forbear.cli import say
+        from forbear.gate.stop_exports import FORMS
+
+        rows = [(f.name, f.channel or "any", f.stops or "each as it is", f.title) for f in FORMS]
+        say.table(("form", "channel", "stops", "what it is"), rows)
+        raise typer.Exit
+
+
 def register(app: typer.Typer) -> None:
     app.add_typer(suppress, name="suppress")
 
@@ -232,6 +242,67 @@ def import_list(
             ("event", found.event),
         ]
     )
+
+
+@suppress.command("export")
+def export_list(
+    account: AccountName,
+    file: Annotated[Path | None, typer.Argument(help="Where to; else the screen.")] = None,
+    form: Annotated[str, typer.Option("--as", help="csv (ours), jsonl, plain, or a provider's; see --forms.")] = "csv",
+    seller: SellerName = None,
+    channel: Annotated[str | None, typer.Option(help="Only what stops voice, sms or email.")] = None,
+    list_: Annotated[
+        str | None, typer.Option("--list", help="Only of this list; of a provider's: what stops it.")
+    ] = None,
+    stops: Annotated[
+        str | None, typer.Option(help="What a provider's list stops: all, marketing or list; else as its form has it.")
+    ] = None,
+    sender: Annotated[str | None, typer.Option(help="Whose messages, where the form says so.")] = None,
+    forms: Annotated[
+        bool, typer.Option("--forms", help="Show the forms and stop.", is_eager=True, callback=_forms_out)
+    ] = False,
+) -> None:
+    """Write out what the account was told, its own and its sellers', standing now. Says what is left out, and why."""
+    import os
+    import sys
+    from contextlib import closing
+
+    from forbear.cli.store import account_named, one_of, opened, plainly
+    from forbear.core.words import Channel
+    from forbear.gate import stop_exports as gate
+
+    tally = gate.Tally()
+    with opened() as connection, plainly(), connection.transaction():
+        pieces = gate.export(
+            *(connection, account_named(connection, account).id, form, tally),
+            seller=seller,
+            channel=None if channel is None else one_of(Channel, channel, "--channel"),
+            of_list=list_,
+            stops=None if stops is None else one_of(gate.Stops, stops, "--stops"),
+            sender=sender,
+        )
+        if file is None:
+            for piece in pieces:
+                sys.stdout.write(piece)
+        else:
+            part = file.with_name(f".{file.name}.part")
+            try:
+                with closing(os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")) as out:
+                    out.writelines(pieces)
+                part.replace(file)
+            finally:
+                part.unlink(missing_ok=True)
+    typer.echo(f"{tally.written:,} written", err=True)
+    for name, count in tally.left_out.items():
+        typer.echo(f"{count:,} left out: {_LEFT_OUT[name]}", err=True)
+
+
+_LEFT_OUT = {
+    "unwritable": "the address was erased, or is kept only as a key",
+    "others": "told to another account of the same seller",
+    "narrower": "they reach less far than this list stops; see --stops",
+    "pauses": "they end by themselves, which this list does not",
+}
 
 
 def _whose(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router, Schema, Status
 
 from forbear.accounts.permissions import Permission
 from forbear.core.instants import rfc3339
 from forbear.core.words import Channel, OptOutScope, Way
 from forbear.gate import opt_out as gate_opt_out
+from forbear.gate import stop_exports
 from forbear.gate import suppress as gate_suppress
 from forbear.ledger.kinds import KnownBy
 from forbear.web import joins
@@ -216,3 +219,97 @@ def _not_yours(found: gate_suppress.Lifted) -> Problem:
         return Problem(HTTPStatus.CONFLICT, kind, title, detail, "address", "ask the operator")
     detail, todo = "nothing stands for this address here", "see GET /v1/suppressions?address=, and name the seller"
     return Problem(HTTPStatus.NOT_FOUND, "not-found", "There is no such thing", detail, "address", todo)
+
+
+@router.get("/suppressions/export", tags=["suppressions"])
+def export(
+    request: HttpRequest,
+    form: str = "csv",
+    seller: str | None = None,
+    channel: Channel | None = None,
+    list: str | None = None,
+    stops: stop_exports.Stops | None = None,
+    sender: str | None = None,
+) -> HttpResponse:
+    """The list as a file: `csv` and `jsonl` are ours, whole; `plain` and the providers' forms are addresses.
+
+    `Forbear-Written` says how many it holds, `Forbear-Left-Out` how many not, by why: `unwritable` (the address was
+    erased, or is kept only as a key), `others` (told to another account of the seller), `narrower` (it reaches less
+    far than the list stops), `pauses` (it ends by itself).
+    """
+    asks = caller(request, Permission.SUPPRESSION_READ)
+    known, tally = stop_exports.named(form), stop_exports.Tally()
+    with borrowed() as connection, alone(), connection.transaction():
+        pieces = stop_exports.export(
+            *(connection, asks.account, form, tally),
+            seller=seller,
+            channel=channel,
+            of_list=list,
+            stops=stops,
+            sender=sender,
+        )
+        body = "".join(pieces).encode()
+    left_out = ", ".join(f"{name}={count}" for name, count in tally.left_out.items())
+    ending = {"text/csv": "csv", "text/plain": "txt"}.get(known.media_type, "jsonl")
+    return HttpResponse(
+        body,
+        content_type=f"{known.media_type}; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="suppressions-{known.name}.{ending}"',
+            "Cache-Control": "no-store",
+            "Forbear-Written": str(tally.written),
+            "Forbear-Left-Out": left_out or "none",
+        },
+    )
+
+
+class TakenOut(Schema):
+    """It is stored and in force."""
+
+    event: UUID
+    rows: int = Field(description="Of the file")
+    skipped: int = Field(description="Rows that are about no suppression")
+    said: int = Field(description="Entries that the person said")
+    placed: int = Field(description="Entries that somebody else placed")
+    joined: int = Field(description="Entries placed at other addresses of the same people")
+    digest: str
+    at: str
+    seq: int
+
+
+@router.post("/suppressions/import", response={201: TakenOut}, tags=["suppressions"])
+def take_list(
+    request: HttpRequest,
+    form: str = "csv",
+    seller: str | None = None,
+    list: str | None = None,
+    covers: OptOutScope | None = None,
+    said: bool = False,
+    country: str | None = None,
+    reason: str = "imported list",
+) -> Status[dict[str, Any]]:
+    """Take in a list, all of it or nothing. The body is the file, as it is: ours (`csv`), or a provider's form.
+
+    `said`: the rows of our own form are opt-outs that persons gave. Larger files go in by `forbear suppress import`.
+    """
+    asks = caller(request, Permission.SUPPRESSION_WRITE)
+    told = {"by": f"key {asks.key}", "seller": seller, "country": country}
+    with tempfile.TemporaryDirectory(prefix="forbear-list-") as place, borrowed() as connection, alone():
+        file = Path(place) / "upload"
+        file.write_bytes(request.body)
+        if form == "csv":
+            found = gate_suppress.import_csv(
+                *(connection, asks.account, file),
+                said=said,
+                covers=covers or OptOutScope.ALL,
+                reason=reason,
+                **told,  # type: ignore[arg-type]
+            )
+        else:
+            found = gate_suppress.import_from(
+                *(connection, asks.account, form, file),
+                of_list=list,
+                covers=covers,
+                **told,  # type: ignore[arg-type]
+            )
+    return Status(201, {**found._asdict(), "at": rfc3339(found.at)})
