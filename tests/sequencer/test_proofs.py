@@ -277,6 +277,10 @@ def test_the_log_is_proved_to_go_on_from_every_head_it_had(
         found = prover.consistency(size)
         assert bytes.fromhex(found["old"]["root"]) == before
         assert merkle.extends(size, before, newest, root, [bytes.fromhex(step) for step in found["path"]])
+    for size in range(1, newest):  # of sizes, too, that no head was ever signed for
+        found = prover.consistency(size, newest - 1)
+        ends = bytes.fromhex(found["old"]["root"]), bytes.fromhex(found["new"]["root"])
+        assert merkle.extends(size, ends[0], newest - 1, ends[1], [bytes.fromhex(step) for step in found["path"]])
     between = prover.consistency(heads[0][0], heads[1][0])
     assert merkle.extends(*heads[0], *heads[1], [bytes.fromhex(step) for step in between["path"]])
     for old, new in ((0, None), (newest + 1, None), (5, 4), (1, newest + 1)):

@@ -88,6 +88,7 @@ def test_tiles_give_the_root_and_proofs_of_the_tree(size: int) -> None:
         assert merkle.includes(leaves[index], index, size, tree.inclusion(index), head)
         assert tree.entries(index // 256)[index % 256] == ALL[index]
     for old in {1, size // 3 or 1, size // 2 or 1, size - 1 or 1, size, max(size - 256, 1)}:
+        assert tree.subtree(0, old) == merkle.root(leaves[:old])
         assert merkle.extends(old, merkle.root(leaves[:old]), size, head, tree.consistency(old))
 
 

@@ -30,6 +30,7 @@ FILE: Final = "log-keys.json"
 KEY: Final = "FORBEAR_LOG_KEY"
 ORIGIN: Final = "FORBEAR_LOG_ORIGIN"
 _PUBLIC_URL: Final = "FORBEAR_PUBLIC_URL"
+_OWN_NAMES: Final = ("localhost", "127.0.0.1", "::1")  # every machine's, so no log's
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def new_origin() -> str:
     if named:
         return named
     public = urlsplit(os.environ.get(_PUBLIC_URL, ""))
-    if public.hostname:
+    if public.hostname and public.hostname not in _OWN_NAMES:
         return f"{public.netloc}{public.path.rstrip('/')}/log"
     return f"{secrets.token_hex(6)}.forbear.invalid/log"
 

@@ -146,6 +146,8 @@ class Tree:
         return merkle.consistency_of(self.subtree, old, self.size)
 
     def subtree(self, lo: int, hi: int) -> bytes:
+        """The root over the leaves [lo, hi), where `lo` is a multiple of the power of two that covers them all: of
+        [0, n) the root the tree had at `n` leaves."""
         n = hi - lo
         if n & n - 1:  # the ragged edge
             middle = lo + merkle.split(n)
