@@ -188,7 +188,7 @@ def frame(found: Open, base: str) -> str:
     """HTML that shows the hosted form within a page of one of its origins."""
     title = f"{found.form.list}, {found.seller}"
     return (
-        f'<iframe src="{escape(base + path_of(found))}?embed=1" title="{escape(title)}"'
+        f'<iframe src="{escape(base + path_of(found))}/embed" title="{escape(title)}"'
         ' style="width:100%;height:36rem;border:0" loading="lazy"></iframe>\n'
     )
 

@@ -25,7 +25,7 @@ from forbear.gate import relationships as gate_relationships
 from forbear.gate import settle as gate_settle
 from forbear.ledger.kinds import Outcome
 from forbear.rulebook.obligations import Obligation
-from forbear.web import consents, hearing, keys, links, log, obligations, people, suppressions
+from forbear.web import consents, forms, hearing, keys, links, log, obligations, people, suppressions
 from forbear.web.connections import borrowed
 from forbear.web.edge import answered
 from forbear.web.fields import (
@@ -125,6 +125,7 @@ api = Api(
 api.add_router("/obligations", obligations.router)
 api.add_router("", suppressions.router)
 api.add_router("", consents.router)
+api.add_router("", forms.router)
 api.add_router("", hearing.router)
 api.add_router("", people.router)
 api.add_router("", log.router)

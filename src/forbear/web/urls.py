@@ -7,7 +7,7 @@ from django.views.generic import TemplateView
 
 from forbear.web import log, pages, rulebook_pages, static
 from forbear.web.api import api
-from forbear.web.public import person, receipt
+from forbear.web.public import optin, person, receipt
 
 urlpatterns = [
     path("", pages.home),
@@ -31,6 +31,10 @@ urlpatterns = [
     path("u/<str:token>/erase", person.forget),
     path("u/<str:token>/receipts/<uuid:event>", receipt.receipt),
     path("u/<str:token>/receipts/<uuid:event>/proof.json", receipt.proof_file),
+    path("f/<str:account>/<str:slug>", optin.form),
+    path("f/<str:account>/<str:slug>/embed", optin.form, {"embed": True}),
+    path("c/<str:token>", optin.confirm),
+    path("n/<str:token>", optin.not_me),
     path("log/<path:name>", log.public),
     path("v1/", api.urls),
 ]
