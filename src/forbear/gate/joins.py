@@ -91,6 +91,7 @@ def join(
             writes.join_address(conn, event, now, account, person, address)
             events.append(event)
 
+        told = reads.events(conn, [one.id for one in known])
         for one in known:  # a second person turns out to be the first
             if one.person != person:
                 event = writes.append_event(
@@ -101,7 +102,7 @@ def join(
                 )
                 writes.part_address(conn, event, now, one.id)
                 events.append(event)
-                record(one.address, None)
+                record(one.address, told[one.id].part.get("address") if one.id in told else None)
         there = {(one.address.column, one.address.mac) for one in known}
         for text, probes in zip(texts, keys, strict=True):
             if not any((one.column, one.mac) in there for one in probes):
@@ -113,7 +114,7 @@ def join(
             raise BadInput("they are joined already", key="addresses")
         change = events[0]
         everybody = writes.members(conn, account, keys[0])
-        placed = _bring_together(conn, account, everybody, owners, known_by, by, now, change)
+        placed = _bring_together(conn, account, _every_key(conn, everybody, gate), owners, known_by, now, change)
         seq = writes.number_change(conn, change)
     return Joined(person, events, placed, now, seq)
 
@@ -283,35 +284,49 @@ _SPREAD_BITS: Final = frozenset(word.bit for word in SPREADS)
 _NUMBERED: Final = mask((Channel.VOICE, Channel.SMS))
 
 
+Whom = dict[tuple[int, bytes], AddressKey]
+"""Every key by which something may be stored about an address -> the key it is joined under."""
+
+
+def _every_key(conn: Connection, everybody: Sequence[writes.Member], gate: Gate) -> Whom:
+    """Under older secrets too, where the personal part still has the address."""
+    found: Whom = {}
+    told = reads.events(conn, [one.id for one in everybody])
+    for one in everybody:
+        found[one.address.column, one.address.mac] = one.address
+        text = told[one.id].part.get("address") if one.id in told else None
+        for key in every_address_key(text, gate) if text else ():
+            found.setdefault((key.column, key.mac), one.address)
+    return found
+
+
 def _bring_together(
     conn: Connection,
     account: UUID,
-    everybody: Sequence[writes.Member],
+    of_member: Whom,
     owners: Sequence[UUID],
     known_by: KnownBy,
-    by: str,
     now: int,
     change: UUID,
 ) -> int:
     """Every stop of the person at every address of theirs. Returns how many were placed."""
-    of_member = {(one.address.column, one.address.mac): one.address for one in everybody}
     rows = conn.execute(
         "SELECT id, addr, mac, scope, owner, channels, covers, until, way FROM ledger_suppression"
         " WHERE addr = ANY(%s) AND owner = ANY(%s) AND said AND lifted_at IS NULL AND covers = ANY(%s)"
         " AND (until IS NULL OR until > clock_timestamp()) ORDER BY id",
-        [[one.address.column for one in everybody], list(dict.fromkeys(owners)), sorted(_SPREAD_BITS)],
+        [[column for column, _ in of_member], list(dict.fromkeys(owners)), sorted(_SPREAD_BITS)],
     ).fetchall()
     stops: dict[tuple[int, UUID, int, datetime | None], tuple[UUID, str]] = {}
-    has: set[tuple[tuple[int, bytes], tuple[int, UUID, int, datetime | None]]] = set()
+    has: set[tuple[AddressKey, tuple[int, UUID, int, datetime | None]]] = set()
     for entry, addr, mac, scope, owner, channels, covers, until, way in rows:
         whose = (addr, bytes(mac or b""))
         if whose not in of_member:
             continue
         what = (scope, owner, covers, until)
         stops.setdefault(what, (entry, way))
-        reach = _NUMBERED if kind_of(addr) in (AddressKind.PHONE, AddressKind.SENDER_ID) else Channel.EMAIL.bit
+        reach = Channel.EMAIL.bit if kind_of(addr) is AddressKind.EMAIL else _NUMBERED
         if not channels or channels & reach:
-            has.add((whose, what))
+            has.add((of_member[whose], what))
     placed = 0
     for what, (entry, way) in stops.items():
         scope, owner, covers, until = what
@@ -320,8 +335,8 @@ def _bring_together(
             until=None if until is None else at_of(until),
             way=way,
         )
-        for whose, address in of_member.items():
-            if (whose, what) not in has:
+        for address in dict.fromkeys(of_member.values()):
+            if (address, what) not in has:
                 place_joined(conn, account, entry, address, stop, known_by, now, now, change)
                 placed += 1
     return placed
