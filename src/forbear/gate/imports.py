@@ -1,7 +1,6 @@
-"""Lists of suppressions, consents and dealings from CSV: read whole, or refused whole with file, line and column.
+"""Lists of consents and dealings from CSV: read whole, or refused whole with file, line and column.
 
-One transaction. Rows go in by the block, as columns; just before the commit the gate is
-closed for the moment it takes, so that no decision misses what the list says.
+One transaction; rows go in by the block, as columns. Lists of whom not to contact: `stop_lists`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ from forbear.registries.sources import Source
 
 Tick = Callable[[int, int], None]
 _AT_ONCE: Final = 50_000  # rows in one statement
-_SUPPRESSIONS: Final = ("address", "channels", "at")
 _CONSENTS: Final = (
     *("address", "level", "given", "until", "channels", "purposes", "covers", "evidence", "names_seller"),
     "given_by_person",
@@ -64,33 +62,6 @@ class Provenance(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
-def suppressions(
-    conn: Connection,
-    gate: Gate,
-    account: UUID,
-    stop: writes.Stop,
-    path: Path,
-    by: str,
-    named: Mapping[str, str],
-    country: str | None,
-    tick: Tick | None,
-) -> Imported:
-    def write(part: _Part, now: int, change: UUID) -> None:
-        known = part.addresses(gate, country)
-        n = len(known.addr)
-        kind = Kind.OPT_OUT_SAID if stop.said else Kind.SUPPRESSION_PLACED
-        at = part.moments("at", now)
-        payload = {"import": str(change), "reason": stop.reason}
-        seller = stop.owner if stop.scope == 2 else None
-        ids = writes.append_events(conn, now, kind, KnownBy.IMPORT, known, at, payload, account=account, seller=seller)
-        channels = part.masks("channels", Channel, 0)
-        writes.import_suppressions(conn, ids, known, stop, channels, at, change)
-        assert n == part.n
-
-    about = {"scope": stop.scope.name.lower(), "owner": str(stop.owner), "covers": stop.covers, "reason": stop.reason}
-    return _import(conn, account, path, by, named, _SUPPRESSIONS, ("address",), about, write, tick, closing=True)
-
-
 def consents(
     conn: Connection,
     gate: Gate,
@@ -105,7 +76,7 @@ def consents(
     contradict = unproven = 0
     owners = [writes.NOBODY, account, *sellers]
 
-    def write(part: _Part, now: int, change: UUID) -> None:
+    def write(part: Part, now: int, change: UUID) -> None:
         nonlocal contradict, unproven
         known = part.addresses(gate, None)
         given_at, given_day = part.given(now)
@@ -138,7 +109,7 @@ def consents(
         contradict += sum(stopped(conn, some, owners) for some in (known, *part.older(gate)))
 
     about = {"sellers": [str(seller) for seller in sellers], **provenance.said()}
-    done = _import(conn, account, path, by, named, _CONSENTS, ("address", "level"), about, write, tick, closing=False)
+    done = _import(conn, account, path, by, named, _CONSENTS, ("address", "level"), about, write, tick)
     return done._replace(contradict=contradict, unproven=unproven)
 
 
@@ -152,7 +123,7 @@ def relationships(
     named: Mapping[str, str],
     tick: Tick | None,
 ) -> Imported:
-    def write(part: _Part, now: int, change: UUID) -> None:
+    def write(part: Part, now: int, change: UUID) -> None:
         known = part.addresses(gate, None)
         dealings = writes.Relationships(
             kind=part.words("kind", RelationshipKind),
@@ -175,9 +146,7 @@ def relationships(
         writes.record_relationships(conn, ids, known, dealings, account, seller, change)
 
     about = {"seller": str(seller), "of": "relationships"}
-    return _import(
-        conn, account, path, by, named, _RELATIONSHIPS, ("address", "kind"), about, write, tick, closing=False
-    )
+    return _import(conn, account, path, by, named, _RELATIONSHIPS, ("address", "kind"), about, write, tick)
 
 
 def stopped(conn: Connection, known: Addresses, owners: Sequence[UUID]) -> int:
@@ -201,10 +170,8 @@ def _import(
     known: Sequence[str],
     needed: Sequence[str],
     about: Mapping[str, object],
-    write: Callable[[_Part, int, UUID], None],
+    write: Callable[[Part, int, UUID], None],
     tick: Tick | None,
-    *,
-    closing: bool,
 ) -> Imported:
     for name in named:
         if name not in known:
@@ -231,13 +198,11 @@ def _import(
                 "by": by,
             },
         )
-        if closing:
-            writes.close_gate(conn)
         seq = writes.number_change(conn, change)
     return Imported(event, rows, source.digest, now, seq)
 
 
-def _parts(source: Source, known: Sequence[str], needed: Sequence[str], named: Mapping[str, str]) -> Iterator[_Part]:
+def _parts(source: Source, known: Sequence[str], needed: Sequence[str], named: Mapping[str, str]) -> Iterator[Part]:
     names = {name: named.get(name, name) for name in known}
     for table in formats.tables(source, None):
         there = table.frame.columns
@@ -249,10 +214,10 @@ def _parts(source: Source, known: Sequence[str], needed: Sequence[str], named: M
                 raise source.bad("is not there", 1, names[name], todo=f"the file has {', '.join(there)[:200]}")
         for start in range(0, table.frame.height, _AT_ONCE):
             frame = table.frame.slice(start, _AT_ONCE)
-            yield _Part(source, frame, table.line + start, names)
+            yield Part(source, frame, table.line + start, names)
 
 
-class _Part:
+class Part:
     """Some rows of the file, a column at a time. Every reading names the line and column it cannot take."""
 
     def __init__(self, source: Source, frame: pl.DataFrame, line: int, names: Mapping[str, str]) -> None:
@@ -279,19 +244,6 @@ class _Part:
         key_id = np.where(mail, gate.secret.id, 0).astype(np.int16)
         return Addresses(addr, key_id, np.where(mail[:, None], macs, 0).astype(np.uint8), ~mail)
 
-    def moments(self, name: str, default: int) -> npt.NDArray[np.int64]:
-        """Moments, or days (their last moment anywhere on earth); empty cells and a missing column are `default`."""
-
-        def read(text: str) -> int:
-            at = parse_rfc3339(text) if len(text) > 10 else parse_day(text) * DAY
-            if not 0 <= at <= default + DAY:
-                raise ValueError("lies in the future")
-            if len(text) <= 10:  # a consent of the same day may have come first, so the day counts to its end
-                at += DAY + DAY // 2 - 1
-            return min(at, default)
-
-        return self._unique(name, read, default, np.int64)
-
     def given(self, now: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """`given` as moments and, where the cell is a date, as days."""
 
@@ -309,13 +261,13 @@ class _Part:
         def day(text: str) -> int:
             return parse_day(text) if len(text) <= 10 else MISSING
 
-        return self._unique("given", moment, MISSING, np.int64), self._unique("given", day, MISSING, np.int32)
+        return self.unique("given", moment, MISSING, np.int64), self.unique("given", day, MISSING, np.int32)
 
     def until(self) -> npt.NDArray[np.int32]:
         def read(text: str) -> int:
             return FOREVER if text == "indefinite" else parse_day(text)
 
-        return self._unique("until", read, MISSING, np.int32)
+        return self.unique("until", read, MISSING, np.int32)
 
     def days(self, name: str, now: int) -> npt.NDArray[np.int32]:
         def read(text: str) -> int:
@@ -324,7 +276,7 @@ class _Part:
                 raise ValueError("lies in the future")
             return day
 
-        return self._unique(name, read, MISSING, np.int32)
+        return self.unique(name, read, MISSING, np.int32)
 
     def hashes(self, name: str) -> npt.NDArray[np.int64]:
         def read(text: str) -> int:
@@ -332,7 +284,7 @@ class _Part:
                 raise ValueError("is longer than 200 characters")
             return word_hash(text)
 
-        return self._unique(name, read, 0, np.int64)
+        return self.unique(name, read, 0, np.int64)
 
     def texts(self, name: str) -> dict[int, str]:
         """By row, what is written there."""
@@ -386,7 +338,7 @@ class _Part:
                 raise ValueError("is empty")
             return _word(kind, text).bit
 
-        return self._unique(name, read, 0, np.int16, empty=False)
+        return self.unique(name, read, 0, np.int16, empty=False)
 
     def masks(self, name: str, kind: type[Word], default: int) -> npt.NDArray[np.int16]:
         """Words with spaces or `|` between; an empty cell is not known."""
@@ -394,7 +346,7 @@ class _Part:
         def read(text: str) -> int:
             return mask(_word(kind, word) for word in text.replace("|", " ").split())
 
-        return self._unique(name, read, default, np.int16)
+        return self.unique(name, read, default, np.int16)
 
     def truths(self, name: str) -> npt.NDArray[np.int8]:
         def read(text: str) -> int:
@@ -402,9 +354,9 @@ class _Part:
                 raise ValueError("is not yes or no")
             return _TRUTH[text.lower()]
 
-        return self._unique(name, read, -1, np.int8)
+        return self.unique(name, read, -1, np.int8)
 
-    def _unique(
+    def unique(
         self, name: str, read: Callable[[str], int], default: int, kind: type[Any], *, empty: bool = True
     ) -> npt.NDArray[Any]:
         """Reads each distinct text once: lists repeat themselves."""

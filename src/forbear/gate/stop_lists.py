@@ -26,8 +26,7 @@ from forbear.core.words import OptOutScope, Way
 from forbear.gate import joins
 from forbear.gate.claims import word_hash
 from forbear.gate.consent import every_address_key
-from forbear.gate.imports import Tick
-from forbear.gate.imports import _Part as Part
+from forbear.gate.imports import Part, Tick
 from forbear.gate.opened import Gate
 from forbear.gate.provider_forms import Form, Row, moment
 from forbear.ledger import addresses, columns, reads, writes
@@ -91,7 +90,7 @@ def take(
         change = columns.uuid_at(columns.new_ids(now, 1), 0)
         for part, sender in parts(source, form, named or {}):
             known = part.addresses(gate, country)
-            at = part._unique("at", lambda text: moment(text, now, in_utc=form.in_utc), now, np.int64)
+            at = part.unique("at", lambda text: moment(text, now, in_utc=form.in_utc), now, np.int64)
             counts["rows"] += part.n
             taken = np.zeros(part.n, np.bool_)
             for (row, seller), rows in _sorted(part, form, sender, senders, of_list, covers):
