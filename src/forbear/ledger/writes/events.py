@@ -101,10 +101,13 @@ def append_event(
     event = columns.uuid_at(columns.new_ids(at, 1), 0)
     hashed = keep_personal(conn, [event], [personal])[0] if personal else None
     happened, said = at if happened_at is None else happened_at, payload or {}
+    whole = leaves.event_bytes(event, kind.value, happened, at, known_by.value, account, seller, said, hashed)
     conn.execute(
-        "INSERT INTO ledger_event (id, kind, happened_at, learnt_at, known_by, account, seller, addr, key_id, mac,"
+        "WITH q AS (INSERT INTO ledger_logqueue (kind, source, hash) VALUES (%s, %s, %s))"
+        " INSERT INTO ledger_event (id, kind, happened_at, learnt_at, known_by, account, seller, addr, key_id, mac,"
         " payload, personal_hash) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
+            *(int(Leaf.EVENT), event, merkle.leaf_hash(whole)),
             event,
             kind.value,
             moment_of(happened),
@@ -119,8 +122,6 @@ def append_event(
             hashed,
         ],
     )
-    whole = leaves.event_bytes(event, kind.value, happened, at, known_by.value, account, seller, said, hashed)
-    log.queue(conn, Leaf.EVENT, event, merkle.leaf_hash(whole))
     return event
 
 
