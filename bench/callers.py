@@ -24,7 +24,11 @@ _LINGER_S: Final = 1.5  # a person who said stop is asked about for this long, t
 
 
 class Broken(Exception):
-    """The connection ended before the answer did."""
+    """The connection ended before the answer did. `sent`: the request may have arrived."""
+
+    def __init__(self, what: str, *, sent: bool) -> None:
+        super().__init__(what)
+        self.sent = sent
 
 
 class Caller:
@@ -36,16 +40,20 @@ class Caller:
 
     async def post(self, path: str, body: Any) -> tuple[int, Any]:
         """Status and JSON. Raises `Broken`."""
+        if self._streams is None:
+            try:
+                self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+            except OSError as fault:
+                raise Broken(type(fault).__name__, sent=False) from fault
         try:
-            return await asyncio.wait_for(self._post(path, json.dumps(body).encode()), SLOW_S)
+            return await asyncio.wait_for(self._post(*self._streams, path, json.dumps(body).encode()), SLOW_S)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError) as fault:
             self.close()
-            raise Broken(type(fault).__name__) from fault
+            raise Broken(type(fault).__name__, sent=True) from fault
 
-    async def _post(self, path: str, body: bytes) -> tuple[int, Any]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
+    async def _post(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes
+    ) -> tuple[int, Any]:
         head = (
             f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self._key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -53,10 +61,13 @@ class Caller:
         writer.write(head.encode() + body)
         said = (await reader.readuntil(b"\r\n\r\n")).lower()
         start = said.find(b"content-length:")
-        if start < 0:
-            raise ValueError("an answer without a length")
-        length = int(said[start + 15 : said.find(b"\r", start)])
-        answer = await reader.readexactly(length)
+        if start >= 0:
+            answer = await reader.readexactly(int(said[start + 15 : said.find(b"\r", start)]))
+        else:  # in chunks
+            answer = b""
+            while length := int(await reader.readuntil(b"\r\n"), 16):
+                answer += (await reader.readexactly(length + 2))[:-2]
+            await reader.readexactly(2)
         if b"connection: close" in said:
             self.close()
         return int(said[9:12]), json.loads(answer) if answer else None
@@ -111,8 +122,8 @@ class Race:
             step = self._opt_out if self._chosen.random() < 0.08 else self._chosen.choice(steps)
             try:
                 await step(caller)
-            except Broken:
-                await asyncio.sleep(0.02)
+            except Broken as fault:
+                await asyncio.sleep(0.02 if fault.sent else 0.2)
         caller.close()
 
     def _person(self) -> Person:
@@ -128,8 +139,9 @@ class Race:
         sent = time.monotonic_ns()
         try:
             status, answer = await caller.post(path, body)
-        except Broken:
-            self._book.note(what, sent, None, **said)
+        except Broken as fault:
+            if fault.sent:
+                self._book.note(what, sent, None, **said)
             raise
         got = time.monotonic_ns()
         self._book.note(what, sent, got, status=status, **said, **told(status, answer))

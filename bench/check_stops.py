@@ -330,9 +330,10 @@ def check_order(opened: Opened, faults: list[str]) -> Counter[str]:
     seen["opt_outs"] = sum(map(len, stops.values()))
 
     def check(what: str, identity: str, index: int, at: int, decision: dict[str, Any]) -> None:
-        seen[what] += 1
+        seen[f"{what}s"] += 1
         if decision["purpose"] & (EMERGENCY | CONFIRMATION):
             return
+        before = False
         for stop in stops.get((decision["addr"], plain(decision["seller"])), ()):
             if not stop.channels & decision["channel"]:
                 continue
@@ -342,8 +343,8 @@ def check_order(opened: Opened, faults: list[str]) -> Counter[str]:
                 faults.append(
                     f"{what} {identity}: {at - stop.at} us after opt-out {stop.event} by the database's clock"
                 )
-            elif index >= 0:
-                seen[f"{what} before a stop"] += 1
+            before |= 0 <= index < stop.place
+        seen[f"{what}s before a stop"] += before
 
     for identity, (index, row) in opened.decisions.items():
         if row["verdict"] == ALLOW:

@@ -59,12 +59,14 @@ def wait_ready(port: int, server: subprocess.Popen[bytes], within_s: float = 120
     """Until the server says that it can decide. Raises `RuntimeError` where it ended instead."""
     last = time.monotonic() + within_s
     while time.monotonic() < last and server.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 return
         except (OSError, http.client.HTTPException):
             pass
+        finally:
+            connection.close()
         time.sleep(0.05)
     raise RuntimeError(f"the server does not get ready (exit code {server.poll()})")
