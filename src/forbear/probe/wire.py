@@ -6,9 +6,11 @@ No redirect is followed, no cookie is kept, nothing is sent but what the request
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult
@@ -48,45 +50,71 @@ def ask(
     """Raises `NoAnswer`."""
     began = time.monotonic()
     assert url.hostname is not None
-    connection: http.client.HTTPConnection
-    if url.scheme == "https":
-        context = ssl.create_default_context(cafile=cafile)
-        connection = http.client.HTTPSConnection(url.hostname, url.port, timeout=WITHIN_S, context=context)
-    else:
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=WITHIN_S)
-    watch = threading.Timer(WITHIN_S, _hang_up, [connection])  # a server may drip a byte at a time for ever
+    line = _Line(url, cafile)
+    watch = threading.Timer(WITHIN_S, line.hang_up)  # a server may drip a byte at a time for ever
     watch.daemon = True
     watch.start()
     try:
+        connection = http.client.HTTPConnection(url.hostname, url.port)
+        connection.sock = line.connected()
         headers = {"User-Agent": AGENT, "Accept": "text/html, */*;q=0.5", "Connection": "close"}
         if kind is not None:
             headers["Content-Type"] = kind
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.request(method, target, body=body if method == "POST" else None, headers=headers)
-        tls = connection.sock.version() if isinstance(connection.sock, ssl.SSLSocket) else None
         answer = connection.getresponse()
         content = b"" if method == "HEAD" else answer.read(MOST + 1)
-        took = time.monotonic() - began
-        return Said(
-            answer.status, answer.reason, tuple(answer.getheaders()), content[:MOST], len(content) > MOST, took, tls
+        said = Said(
+            answer.status,
+            answer.reason,
+            tuple(answer.getheaders()),
+            content[:MOST],
+            len(content) > MOST,
+            time.monotonic() - began,
+            line.tls,
         )
     except ssl.SSLError as error:
-        raise NoAnswer(str(getattr(error, "verify_message", "") or error.reason or error), tls=True) from None
+        if not line.hung_up:
+            raise NoAnswer(str(getattr(error, "verify_message", "") or error.reason or error), tls=True) from None
     except TimeoutError:
         raise NoAnswer(f"no answer within {WITHIN_S:.0f} s") from None
     except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-        if time.monotonic() - began >= WITHIN_S - 0.5:
-            raise NoAnswer(f"no whole answer within {WITHIN_S:.0f} s") from None
-        raise NoAnswer(f"{type(error).__name__}: {str(error)[:200]}".strip(": ")) from None
+        if not line.hung_up:
+            raise NoAnswer(f"{type(error).__name__}: {str(error)[:200]}".strip(": ")) from None
     finally:
         watch.cancel()
-        connection.close()
+        line.close()
+    if line.hung_up:
+        raise NoAnswer(f"no whole answer within {WITHIN_S:g} s")
+    return said
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        try:
-            sock.shutdown(2)
-        except OSError:
-            return
+class _Line:
+    """A connection that can be cut from another thread at any moment, while it is made too."""
+
+    def __init__(self, url: SplitResult, cafile: str | None) -> None:
+        self._url, self._cafile = url, cafile
+        self._sock: socket.socket | None = None
+        self.tls: str | None = None
+        self.hung_up = False
+
+    def connected(self) -> socket.socket:
+        host, port = self._url.hostname or "", self._url.port or (443 if self._url.scheme == "https" else 80)
+        self._sock = socket.create_connection((host, port), timeout=WITHIN_S)
+        if self._url.scheme == "https":
+            context = ssl.create_default_context(cafile=self._cafile)
+            secure = context.wrap_socket(self._sock, server_hostname=host, do_handshake_on_connect=False)
+            self._sock = secure
+            secure.do_handshake()
+            self.tls = secure.version()
+        return self._sock
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+        if self._sock is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
