@@ -199,3 +199,15 @@ def test_a_list_with_a_fault_is_refused_whole_with_its_line(served: Served) -> N
     assert (said["key"], "mailchimp" in said["todo"]) == ("form", True)
     reads = served.another(Permission.SUPPRESSION_READ)
     problem(served.http.post("/v1/suppressions/import", content=body, headers=reads), 403, "missing-scope")
+
+
+def test_hygiene_says_what_is_double_and_shows_no_other_accounts_entries(served: Served) -> None:
+    assert served.http.get("/v1/suppressions/hygiene").json()["findings"] == []
+    place(served, covers="marketing")
+    place(served)
+    report = served.http.get("/v1/suppressions/hygiene").json()
+    (finding,) = report["findings"]
+    assert (report["standing"], finding["group"], finding["kind"], finding["count"]) == (2, "duplicate", "covered", 1)
+    assert finding["items"][0]["address"] == PERSON
+    theirs = served.http.get("/v1/suppressions/hygiene", headers=served.another_account()).json()
+    assert (theirs["standing"], theirs["findings"]) == (0, [])

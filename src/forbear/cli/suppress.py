@@ -305,6 +305,62 @@ _LEFT_OUT = {
 }
 
 
+@suppress.command()
+def hygiene(
+    account: AccountName,
+    seller: SellerName = None,
+    most: Annotated[int, typer.Option(help="How many of each kind to show.", min=0, max=10_000)] = 5,
+    against: Annotated[
+        Path | None, typer.Option(help="A provider's list: who said stop there and does not stand here?")
+    ] = None,
+    form: Annotated[str | None, typer.Option("--from", help="With --against: whose form it has.")] = None,
+    country: Annotated[str | None, typer.Option(help="Whose numbers those without + are, e.g. US.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Stale, duplicate and contradictory entries, counted and shown. Changes nothing. Exit code 1 where some are."""
+    from forbear.cli import say
+    from forbear.cli.store import account_named, opened, plainly
+    from forbear.core.instants import rfc3339
+    from forbear.gate import hygiene as gate
+
+    if (against is None) != (form is None):
+        raise BadInput("go together", key="--against, --from")
+    with opened() as connection, plainly():
+        found = gate.report(
+            *(connection, account_named(connection, account).id),
+            seller=seller,
+            most=most,
+            against=None if against is None or form is None else (form, against),
+            country=country,
+        )
+    if json:
+        say.as_json(found)
+        raise typer.Exit(1 if found.findings else 0)
+    entries = "1 entry stands" if found.standing == 1 else f"{found.standing:,} entries stand"
+    typer.echo(f"{entries} at {rfc3339(found.at)}")
+    if not found.findings:
+        typer.echo("Nothing is stale, double or contradictory.")
+    for finding in found.findings:
+        typer.echo("")
+        say.paragraph(f"{finding.group}: {finding.count:,} ", finding.what)
+        say.paragraph("  ", finding.todo)
+        rows = [
+            (
+                f"{one.at:%Y-%m-%d}" if one.at else f"line {one.line}",
+                one.address or "(not ours to know)",
+                one.whose,
+                one.covers or "",
+                str(one.entry) if one.entry else "",
+            )
+            for one in finding.items
+        ]
+        if rows:
+            say.table(("", "address", "whose", "covers", "entry"), rows)
+        if finding.count > len(rows):
+            typer.echo(f"… and {finding.count - len(rows):,} more: see --most")
+    raise typer.Exit(1 if found.findings else 0)
+
+
 def _whose(
     connection: Connection, account: str | None, seller: str | None, partner: str | None, installation: bool
 ) -> Whose:

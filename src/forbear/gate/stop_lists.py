@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -278,20 +278,40 @@ def _to_joined(conn: Connection, gate: Gate, account: UUID, change: UUID, now: i
 
 def _under_older_keys(conn: Connection, gate: Gate, account: UUID) -> tuple[Addresses, list[UUID]]:
     """Joined addresses keyed by an older secret, as the newest keys them, where the personal part still has them."""
+    return rekeyed(
+        conn,
+        gate,
+        "SELECT j.id, p.part, j.addr FROM ledger_join j JOIN ledger_personal p ON p.event = j.event"
+        " WHERE j.account = %s AND j.parted_at IS NULL AND j.mac IS NOT NULL AND j.key_id <> %s",
+        [account, gate.secret.id],
+    )
+
+
+def rekeyed(
+    conn: Connection, gate: Gate, query: LiteralString, values: Sequence[object]
+) -> tuple[Addresses, list[UUID]]:
+    """Rows of (id, personal part, key) whose address is still there, as the newest secret keys it. Nothing to do
+    where there is one secret."""
     found: list[AddressKey] = []
     ids: list[UUID] = []
-    if len(gate.secrets) > 1:
-        rows = conn.execute(
-            "SELECT j.id, p.part, j.addr FROM ledger_join j JOIN ledger_personal p ON p.event = j.event"
-            " WHERE j.account = %s AND j.parted_at IS NULL AND j.mac IS NOT NULL AND j.key_id <> %s",
-            [account, gate.secret.id],
-        )
-        for member, body, addr in rows:
-            text = reads.address_in(body, addr)
-            if text is not None:
-                found.append(every_address_key(text, gate)[0])
-                ids.append(member)
+    for row, part, addr in conn.execute(query, values) if len(gate.secrets) > 1 else ():
+        text = reads.address_in(part, addr)
+        if text is not None:
+            found.append(every_address_key(text, gate)[0])
+            ids.append(row)
     return addresses.of_keys(found), ids
+
+
+def who_said(
+    gate: Gate, form: Form, path: Path, country: str | None
+) -> Iterator[tuple[list[str], list[int], Addresses]]:
+    """The addresses of a provider's list whose holders themselves said stop: as written, their lines, their keys."""
+    for part, _ in parts(Source(path), form, {}):
+        known = part.addresses(gate, country)
+        said = [rows for (row, _), rows in _sorted(part, form, None, {}, "", None) if row.said]
+        rows = np.unique(np.concatenate(said)) if said else np.empty(0, np.intp)
+        texts = part.frame[part.names["address"]].str.strip_chars().gather(rows).to_list()
+        yield texts, [part.line + int(row) for row in rows], addresses.some(known, rows)
 
 
 # --- reading --------------------------------------------------------------------------------------

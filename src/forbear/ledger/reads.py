@@ -121,6 +121,14 @@ def suppressions_of(conn: Connection, scope: Scope, owner: UUID, address: Addres
     return [Suppression(*row) for row in rows]
 
 
+def suppressions_by_id(conn: Connection, ids: Sequence[UUID]) -> dict[UUID, Suppression]:
+    rows = conn.execute(
+        f"SELECT {_SUPPRESSION} FROM ledger_suppression WHERE id = ANY(%s)",  # noqa: S608 - a constant
+        [list(ids)],
+    )
+    return {row[0]: Suppression(*row) for row in rows}
+
+
 def placed_by(conn: Connection, account: UUID, rows: Sequence[Suppression]) -> list[Suppression]:
     """Those that this account alone placed: not an operator, and no other account of the same seller as well."""
     found = conn.execute(

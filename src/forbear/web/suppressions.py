@@ -16,6 +16,7 @@ from ninja import Field, Router, Schema, Status
 from forbear.accounts.permissions import Permission
 from forbear.core.instants import rfc3339
 from forbear.core.words import Channel, OptOutScope, Way
+from forbear.gate import hygiene as gate_hygiene
 from forbear.gate import opt_out as gate_opt_out
 from forbear.gate import stop_exports
 from forbear.gate import suppress as gate_suppress
@@ -313,3 +314,43 @@ def take_list(
                 **told,  # type: ignore[arg-type]
             )
     return Status(201, {**found._asdict(), "at": rfc3339(found.at)})
+
+
+class ItemOut(Schema):
+    entry: UUID | None
+    other: UUID | None = Field(description="The entry, consent or decision that it meets")
+    address: str | None = Field(description="null: not yours to know, or no longer kept")
+    whose: str
+    covers: OptOutScope | None
+    at: datetime | None
+
+
+class FindingOut(Schema):
+    kind: str
+    group: Literal["stale", "duplicate", "contradictory"]
+    what: str
+    todo: str
+    count: int
+    items: list[ItemOut] = Field(description="Some of them, the newest first")
+
+
+class HygieneOut(Schema):
+    at: str
+    standing: int = Field(description="Entries that were looked at")
+    findings: list[FindingOut] = Field(description="Empty: nothing is stale, double or contradictory")
+
+
+@router.get("/suppressions/hygiene", response=HygieneOut, tags=["suppressions"])
+def hygiene(request: HttpRequest, seller: str | None = None, limit: Limit = 10) -> dict[str, Any]:
+    """Stale, duplicate and contradictory entries: counted, some shown, and what can be done. Changes nothing."""
+    asks = caller(request, Permission.SUPPRESSION_READ)
+    with borrowed() as connection, alone():
+        found = gate_hygiene.report(connection, asks.account, seller=seller, most=limit)
+    return {
+        "at": rfc3339(found.at),
+        "standing": found.standing,
+        "findings": [
+            {**msgspec.structs.asdict(one), "items": [msgspec.structs.asdict(item) for item in one.items]}
+            for one in found.findings
+        ],
+    }
