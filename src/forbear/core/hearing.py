@@ -149,15 +149,15 @@ def _read(said: str, languages: tuple[str, ...]) -> Meaning:
     whole = _whole(said, ears, bool(languages))
     if whole is not None:
         return whole
-    for one in ears:
-        if found := one.phrases.search(f" {said} "):
-            return _stop("a sentence that asks to stop", found[0].strip(), one, said)
     left = said
     for one in ears:
         left = one.harmless.sub(" ", f" {left} ").strip()
     for one in ears:
+        if found := one.phrases.search(f" {left} "):
+            return _sentence(found[0].strip(), one, left, ears)
+    for one in ears:
         if found := one.ending.search(f" {left} "):
-            return _stop("a sentence that asks to stop", found[0].strip(), one, said)
+            return _sentence(found[0].strip(), one, left, ears)
     first = _first(left, ears)
     if first is not None:
         return first
@@ -200,12 +200,22 @@ def _first(said: str, ears: Sequence[_Ear]) -> Meaning | None:
             return _stop("a word for stopping", found[0].strip(), one, said)
         if all(_CODE.fullmatch(word) for word in rest):
             return Meaning(TakenFor.UNCLEAR, "a word for stopping before a number", found[0].strip(), one.name)
-        if any(ear.but.search(f" {' '.join(rest)} ") for ear in ears):
+        after = f" {' '.join(rest)} "
+        if any(ear.but.search(after) for ear in ears):
             return Meaning(TakenFor.UNCLEAR, "a word for stopping, and an exception", found[0].strip(), one.name)
-        about = any(ear.messages.search(f" {' '.join(rest)} ") for ear in ears)
+        if any(ear.other.search(after) for ear in ears):
+            return Meaning(TakenFor.UNCLEAR, "a word for stopping, of something else", found[0].strip(), one.name)
+        about = any(ear.messages.search(after) for ear in ears)
         if about or len(rest) <= _FEW:
             return _stop("begins with a word for stopping", found[0].strip(), one, said)
     return None
+
+
+def _sentence(matched: str, ear: _Ear, said: str, ears: Sequence[_Ear]) -> Meaning:
+    """A stop, unless something else seems to be meant, or a time of day ("don't call before 9")."""
+    if any(one.other.search(f" {said} ") for one in ears):
+        return Meaning(TakenFor.UNCLEAR, "a sentence that asks to stop something, or for a time", matched, ear.name)
+    return _stop("a sentence that asks to stop", matched, ear, said)
 
 
 def _stop(why: str, matched: str, ear: _Ear, said: str) -> Meaning:
@@ -235,6 +245,7 @@ class _Ear:
     harmless: re.Pattern[str]
     doubtful: re.Pattern[str]
     but: re.Pattern[str]
+    other: re.Pattern[str]  # another thing that is to stop, a time
     help: re.Pattern[str]
     start: re.Pattern[str]
     everything: re.Pattern[str]
@@ -258,8 +269,9 @@ def _of(language: str) -> _Ear:
     always = frozenset(normal(word) for word in of("always"))
     alone = frozenset(normal(word) for word in of("alone"))
     everyday = frozenset(normal(word) for word in of("everyday"))
-    end, messages = _any(of("end")), _any(of("messages"))
-    beside = [f"{end} (?:\\w+ ){{0,4}}{messages}", f"{messages} (?:\\w+ ){{0,3}}{end}"] if end and messages else []
+    end, after, messages = _any(of("end")), _any(of("end_after")), _any(of("messages"))
+    beside = [f"{end} (?:\\w+ ){{0,4}}{messages}"] if end and messages else []
+    beside += [f"{messages} (?:\\w+ ){{0,3}}{after}"] if after and messages else []
     return _Ear(
         name=language,
         always=always,
@@ -269,8 +281,9 @@ def _of(language: str) -> _Ear:
         ending=re.compile("|".join(f"(?<= ){one}(?= )" for one in beside)) if beside else _NEVER,
         messages=_around(of("messages")),
         harmless=_around(of("harmless")),
-        doubtful=_around([*sorted(always | (alone - everyday)), *of("doubtful"), *of("end")]),
+        doubtful=_around([*sorted(always | (alone - everyday)), *of("doubtful")]),
         but=_around(of("but")),
+        other=_around(of("other")),
         help=re.compile(_any(of("help")) or "(?!)"),
         start=re.compile(_any(of("start")) or "(?!)"),
         everything=_around(of("everything")),
@@ -280,7 +293,19 @@ def _of(language: str) -> _Ear:
 
 _KEYS: Final = frozenset(
     {
-        *("always", "alone", "everyday", "end", "messages", "phrases", "harmless", "doubtful", "but"),
+        *(
+            "always",
+            "alone",
+            "everyday",
+            "end",
+            "end_after",
+            "messages",
+            "phrases",
+            "harmless",
+            "doubtful",
+            "but",
+            "other",
+        ),
         *("help", "start", "everything", "marketing"),
     }
 )
