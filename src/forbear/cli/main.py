@@ -31,6 +31,7 @@ _COMMANDS: Final = (  # in the order `--help` shows them
     "explain",
     "registry",
     "consent",
+    "form",
     "relationship",
     "suppress",
     "join",

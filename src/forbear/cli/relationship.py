@@ -108,23 +108,15 @@ def list_relationships(
 
     with opened() as connection, plainly():
         found = gate.listed(connection, account_named(connection, account).id, address=address, limit=most)
-    rows = [relationship_out(one) for one in found]
-    if json:
-        say.as_json(rows)
-    elif not rows:
-        typer.echo("There is none.")
-    else:
-        told = {None: "not known", True: "yes", False: "no"}
-        say.table(
-            ("kind", "on", "ongoing", "about a subject", "gave the address", "ended"),
-            [
-                (
-                    *(row["kind"], row["on"] or "not known", told[row["ongoing"]]),
-                    *(told[row["has_subject"]], told[row["given_by_person"]], row["ended"]),
-                )
-                for row in rows
-            ],
-        )
+    say.listing(
+        [relationship_out(one) for one in found],
+        ("kind", "on", "ongoing", "about a subject", "gave the address", "ended"),
+        lambda row: (
+            *(row["kind"], row["on"] or "not known", say.told(row["ongoing"])),
+            *(say.told(row["has_subject"]), say.told(row["given_by_person"]), row["ended"]),
+        ),
+        json=json,
+    )
 
 
 @relationship.command("import")

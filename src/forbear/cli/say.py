@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+R = TypeVar("R")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -39,6 +40,21 @@ def table(
     for row in rows:
         drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console().print(drawn)
+
+
+def listing(rows: Sequence[R], columns: Sequence[str], cells: Callable[[R], Sequence[object]], *, json: bool) -> None:
+    """What a `list` command found: as JSON, or as a table with `cells` of each row."""
+    if json:
+        as_json(rows)
+    elif not rows:
+        typer.echo("There is none.")
+    else:
+        table(columns, [cells(row) for row in rows])
+
+
+def told(value: bool | None, yes: str = "yes", no: str = "no") -> str:
+    """A three-valued answer in words."""
+    return "not known" if value is None else yes if value else no
 
 
 def pairs(rows: Iterable[tuple[str, object]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -165,12 +165,19 @@ def counted(what: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, whole: bars.update(task, completed=done, total=whole or None)
 
 
-def imported(found: Imported, *, as_json: bool) -> None:
-    """The receipt of an import."""
+def imported(found: Imported, *, as_json: bool, also: Mapping[str, int] | None = None) -> None:
+    """The receipt of an import; `also`: what else there is to say of this kind of list."""
     from forbear.cli import say
     from forbear.core.instants import rfc3339
 
-    said = {"rows": found.rows, "digest": found.digest, "at": rfc3339(found.at), "seq": found.seq, "event": found.event}
+    said = {
+        "rows": found.rows,
+        **(also or {}),
+        "digest": found.digest,
+        "at": rfc3339(found.at),
+        "seq": found.seq,
+        "event": found.event,
+    }
     if as_json:
         say.as_json(said)
     else:

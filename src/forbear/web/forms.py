@@ -20,7 +20,7 @@ from forbear.web.connections import borrowed
 from forbear.web.consents import Digest, PromiseIn
 from forbear.web.fields import Name, Words, alone, caller
 from forbear.web.problem import not_found
-from forbear.web.public.texts import text
+from forbear.web.public.carried import snippet
 from forbear.web.schema import words
 
 router = Router()
@@ -143,9 +143,3 @@ def form_out(one: Form, found: gate_forms.Open | None, base: str) -> dict[str, A
         "frame": gate_forms.frame(found, base) if found is not None and open_now else None,
         "snippet": snippet(found, base) if found is not None and open_now else None,
     }
-
-
-def snippet(found: gate_forms.Open, base: str) -> str:
-    language = found.form.language.partition("-")[0].lower()
-    kind = "email_address" if found.form.channel == Channel.EMAIL.bit else "phone_number"
-    return gate_forms.snippet(found, base, address=text(language, kind), submit=text(language, "optin.form.button"))
