@@ -21,6 +21,8 @@ from typing import Final, Literal
 
 import typer
 
+from forbear.cli import sample_person
+
 Person = tuple[str, str, str, str]  # number, country, state, postcode
 
 ACCOUNT: Final = "sample"
@@ -58,7 +60,7 @@ def prepare(base: str) -> None:
         typer.echo("Making the sample: an account and its key, registries, consents, opt-outs, a list of 10,000")
         known = _make(folder)
     _wash(folder)
-    _try(base, known)
+    _try(base, known, _person(base))
 
 
 def numbers() -> Iterator[Person]:
@@ -253,7 +255,17 @@ def _wash(folder: Path) -> None:
     )
 
 
-def _try(base: str, known: dict[str, str]) -> None:
+def _person(base: str) -> sample_person.Shown:
+    from forbear.accounts import reads
+    from forbear.cli.store import opened
+
+    with opened() as connection:
+        found = reads.account(connection, ACCOUNT)
+        assert found is not None, "the sample account was made"
+        return sample_person.prepare(connection, found.id, ACCOUNT, base)
+
+
+def _try(base: str, known: dict[str, str], person: sample_person.Shown) -> None:
     contact = {
         "channel": "voice",
         "mode": "live",
@@ -278,6 +290,18 @@ curl -s {base}/v1/decisions -H 'Authorization: Bearer {known["key"]}' \\
 3. Record that this person said stop, and ask again:
 
 {command} opt-out +13055550123 --account {ACCOUNT} --channel voice --text "do not call me again"
+
+4. Be a person who gets mail from the sample shop: stop it, choose, ask why. Then be somebody who signs up, and
+   read what would have been sent:
+
+{person.pages}
+{person.form}
+{base}/outbox
+
+5. Hand out all that is known and done about somebody, to read and to verify, and check the public log:
+
+{command} dossier +13055550123 --account {ACCOUNT}
+{command} audit verify
 """)
 
 
