@@ -50,6 +50,7 @@ class Column:
     last_day: Ints
     releases: dict[int, Moments] = field(default_factory=dict)  # by atom: when a cap (maybe) reached gives way
     _common: tuple[int, int] | None = None
+    _said: tuple[int, int] | None = None
     _days: dict[int, tuple[Moments, Ints, Ints]] = field(default_factory=dict)  # by identity, which it keeps alive
 
     def local_days(self, at: Moments, row: Rows) -> tuple[Ints, Ints]:
@@ -82,6 +83,16 @@ class Column:
 
     def moment(self, row: Rows) -> Moments:
         return self.now[row] if self.now.ndim else np.broadcast_to(self.now, row.shape)
+
+    def said(self) -> tuple[int, int]:
+        """The scopes (bits) of all opt-outs without an end, and of all pauses; -1 where some scope is not known."""
+        if self._said is None:
+            said = self.facts.opt_outs
+            assert said is not None
+            ends = said.until != MISSING
+            scopes = np.where(said.scope == 0, -1, said.scope)
+            self._said = int(np.bitwise_or.reduce(scopes[~ends])), int(np.bitwise_or.reduce(scopes[ends]))
+        return self._said
 
     def known(self, flag: Flag) -> Truth | bool:
         word = self.facts.true
@@ -497,7 +508,7 @@ def next_dawn(column: Column) -> Moments:
 def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Answer:
     known = column.known(Flag.OPT_OUTS_KNOWN)
     said = column.facts.opt_outs
-    if said is None or not len(said.row):
+    if said is None or not len(said.row) or not column.said()[0] & condition.scopes:
         return known, False
     covers = _covering(said, condition, key) & (said.until == MISSING)
     if not covers.any():
@@ -509,7 +520,7 @@ def _no_opt_out(condition: OptOutCondition, key: AtomKey, column: Column) -> Ans
 def _pause(atom: int, condition: PauseCondition, key: AtomKey, column: Column) -> Answer:
     known = column.known(Flag.OPT_OUTS_KNOWN)
     said = column.facts.opt_outs
-    if said is None or not len(said.row):
+    if said is None or not len(said.row) or not column.said()[1] & condition.scopes:
         return known, False
     covers = (said.until != MISSING) & (said.until > column.moment(said.row))
     if not covers.any():
