@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from forbear.cli import embedded
 from tests.cli.conftest import Said
 from tests.conftest import Database
 
@@ -17,7 +18,9 @@ PERSON = "+13055550123"
 
 
 @pytest.fixture
-def acme(forbear: Command, database: Database) -> Command:
+def acme(forbear: Command, database: Database, monkeypatch: pytest.MonkeyPatch) -> Command:
+    store = embedded.Store(database.owner_url, database.app_url, embedded=True)
+    monkeypatch.setattr(embedded, "ensure", lambda *_, **__: store)
     assert forbear("account", "create", "acme", "--country", "US", "--kind", "company").code == 0
     return lambda *arguments: forbear(*arguments, "--account", "acme")
 
