@@ -100,13 +100,17 @@ class House:
             chosen.choice(there).kill()
         return bool(there)
 
-    def end(self) -> None:
+    def leave(self) -> None:
+        """Ends the server in an orderly way."""
         if self.server is not None and self.server.poll() is None:
             self.server.terminate()
             try:
                 self.server.wait(60)
             except subprocess.TimeoutExpired:
                 kill_server(self.server)
+
+    def end(self) -> None:
+        self.leave()
         os.environ["FORBEAR_HOME"] = str(self.home)
         from forbear.cli import embedded
 
@@ -228,6 +232,7 @@ def run(given: argparse.Namespace, victims: tuple[str, ...], fault: str | None =
             if given.keep:
                 keep(given.keep, log, key, records, notes)
             code, found, said = check(log, key, records, notes)
+            audited = audit(house.home)
             planted = {} if fault else plant(folder, log, key, records, notes)
             return {
                 "code": code,
@@ -235,7 +240,7 @@ def run(given: argparse.Namespace, victims: tuple[str, ...], fault: str | None =
                 "said": said,
                 "planted": planted,
                 "killed": dict(killer.struck),
-                "faults": killer.faults,
+                "faults": killer.faults + audited,
                 "slowest_ms": {what: round(1000 * max(times), 1) for what, times in sorted(ran.latencies.items())},
             }
         except BaseException:
@@ -243,6 +248,20 @@ def run(given: argparse.Namespace, victims: tuple[str, ...], fault: str | None =
             raise
         finally:
             house.end()
+
+
+def audit(home: Path) -> list[str]:
+    """What Forbear's own audit finds in the same store: nothing, whatever was killed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "forbear.cli.main", "audit", "check", "--json"],
+        env=os.environ | {"FORBEAR_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        return [f"the audit failed: {done.stderr.strip()[-500:]}"]
+    return [f"the audit found: {one}" for one in json.loads(done.stdout)["findings"]]
 
 
 def keep(place: Path, log: Path, key: str, records: Path, notes: Path) -> None:
