@@ -13,7 +13,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -41,7 +41,7 @@ class Inbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.answers:
             return self.answers.pop(0)
-        parsed = cast(EmailMessage, message_from_bytes(envelope.content, policy=policy.default))
+        parsed = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.put((envelope.rcpt_tos, parsed))
         return "250 taken"
 

@@ -24,7 +24,7 @@ from html.parser import HTMLParser
 from importlib import resources
 from typing import Final, cast
 
-from forbear.core.hearing import any_of, normal
+from forbear.core.hearing import any_of, is_word, normal
 
 _MOST_PARTS: Final = 200
 _MOST_RECIPIENTS: Final = 1000
@@ -102,6 +102,7 @@ def read(raw: bytes) -> Mail:
 
 # --- automatic replies
 
+BY_PROGRAM: Final = "a mail program that unsubscribes for its owner"
 _MARKS: Final = {  # header -> what it says where it is set; None: anything
     "X-Autoreply": None,
     "X-Autorespond": None,
@@ -125,6 +126,10 @@ _MACHINES: Final = re.compile(
 def _automatic(mail: Message, subject: str) -> str:
     """Why it is an automatic reply; the empty text: it is not."""
     submitted = _one_line(mail.get("Auto-Submitted")).partition(";")[0].strip().lower()
+    if submitted and _one_line(mail.get("X-Apple-Unsubscribe")).lower() == "true":
+        return BY_PROGRAM
+    if submitted == "auto-generated" and is_word(subject):
+        return BY_PROGRAM
     if submitted and submitted != "no":
         return f"Auto-Submitted: {submitted[:40]}"
     for header, pattern in _MARKS.items():
@@ -132,7 +137,7 @@ def _automatic(mail: Message, subject: str) -> str:
             return header
     if "Return-Path" in mail and _one_line(mail["Return-Path"]) in {"<>", ""}:
         return "an empty return path"
-    if _MACHINES.match(parseaddr(_decoded(mail.get("From")))[1]):
+    if any(_MACHINES.match(one) for one in parseaddr(_decoded(mail.get("From"))) if one):
         return "from a mail server"
     if mail.get_content_type() == "multipart/report":
         return "a report"
@@ -153,20 +158,21 @@ def _forged(mail: Message) -> bool:
 # --- reports
 
 _TOKEN: Final = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{39}(?![A-Za-z0-9_-])")
+_HOTMAIL: Final = "X-HmXmrOriginalRecipient"  # its complaints are the mail itself with this header, and no report
 _NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure", "dmarc"})
 
 
 def _complaint(parts: list[Message]) -> tuple[str, list[str], tuple[str, ...]] | None:
     """Of which kind, by whom, and what stands in the mail that it is about."""
     report = next((part for part in parts if part.get_content_type() == "message/feedback-report"), None)
-    if report is None:
-        return None
-    fields = _headers_in(report)
-    kind = _one_line(fields.get("Feedback-Type")).lower() or "abuse"
     original = _original(parts)
+    if report is None and (original is None or _HOTMAIL not in original):
+        return None
+    fields = Message() if report is None else _headers_in(report)
+    kind = _one_line(fields.get("Feedback-Type")).lower() or "abuse"
     who = [*fields.get_all("Original-Rcpt-To", []), *fields.get_all("Removal-Recipient", [])]
     if not _addresses(who) and original is not None:
-        who = [original.get("X-HmXmrOriginalRecipient", ""), original.get("Delivered-To", "")]
+        who = [original.get(_HOTMAIL, ""), original.get("Delivered-To", "")]
         if not _addresses(who):
             who = original.get_all("To", [])
     tokens = () if original is None else tuple(dict.fromkeys(_TOKEN.findall(_links(original))))[:10]

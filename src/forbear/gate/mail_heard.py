@@ -58,6 +58,8 @@ def hear(
     if mail.kind in (MailKind.COMPLAINT, MailKind.REPORT):
         report = _Report(conn, account, mail, name, seller, connector, key, known_by, gate)
         return report.hear()
+    if not mail.sender and mail.kind is MailKind.AUTO_REPLY:
+        return []  # a mail server that names nobody
     if not mail.sender:
         raise BadInput("the mail says nobody wrote it", key="raw", todo="it needs a From")
     said = Inbound(
@@ -78,10 +80,8 @@ def hear(
 
 def _meaning(mail: Mail, languages: Sequence[str]) -> Meaning | None:
     """What its form says already; None: its words are to be read."""
-    if mail.kind is MailKind.AUTO_REPLY:
-        asked = mail.why == "Auto-Submitted: auto-generated" and core_hearing.is_word(mail.subject)
-        if not asked:  # a mail program writes `unsubscribe` for its owner; nothing else automatic opts out
-            return Meaning(TakenFor.AUTO_REPLY, mail.why)
+    if mail.kind is MailKind.AUTO_REPLY and (mail.why != mails.BY_PROGRAM or not core_hearing.is_word(mail.subject)):
+        return Meaning(TakenFor.AUTO_REPLY, mail.why)
     if mail.forged:
         return Meaning(TakenFor.UNCLEAR, "its sender may be forged")
     return None
