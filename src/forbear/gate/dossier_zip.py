@@ -22,6 +22,7 @@ from forbear.gate.dossier import Dossier, Tick
 from forbear.gate.proofs import Pending, Prover
 from forbear.ledger import blobs
 from forbear.ledger.logfiles import KEYS, Folder
+from forbear.ledger.logkeys import read_published
 
 Proofs = dict[UUID, tuple[str, bytes | None]]
 """By record: `proven`, `pending` or what is wrong, and the proof file."""
@@ -35,17 +36,17 @@ records/*.jsonl    every record as it stands in the database, one JSON value a l
 documents/         documents and recordings, each under the SHA-256 of its bytes
 proofs/*.json      one proof for each event and decision: that it is in the log as it is here
 checkpoint         the signed head of the log
-keys               the log's public keys, as it publishes them
+keys, vkeys        the log's public keys: as it publishes them, with their times; and bare, one a line
 verify.py          checks a proof with nothing but Python 3.9
 manifest.json      the SHA-256 of every file here, and how each record stands to the log
 
 To check one record:
 
-    python3 verify.py proofs/ID.json "$(head -n 1 keys)"
+    python3 verify.py proofs/ID.json $(cat vkeys)
 
 or all of them:
 
-    for proof in proofs/*.json; do python3 verify.py "$proof" "$(head -n 1 keys)" || echo "$proof FAILS"; done
+    for proof in proofs/*.json; do python3 verify.py "$proof" $(cat vkeys) || echo "$proof FAILS"; done
 
 Do not take the key from this archive if you doubt whoever gave it to you: every copy of the log publishes the same one
 under /log/keys, and the head of the log you find there must grow out of `checkpoint` here.
@@ -108,6 +109,8 @@ def archive(made: Dossier, proofs: Proofs, pdf: bytes, folder: Folder | None = N
         content = log.read(path)
         if content is not None:
             files[name] = content
+    if KEYS in files:
+        files["vkeys"] = "".join(f"{key.vkey}\n" for key in read_published(files[KEYS])).encode()
     states: dict[str, int] = {}
     for state, _ in proofs.values():
         states[state] = states.get(state, 0) + 1
