@@ -9,6 +9,7 @@ from forbear.accounts.connect import Connection
 
 PERSON: Final = "pat@example.org"
 FORM: Final = "news"
+LIST: Final = "Offers and news"
 _WORDS: Final = (
     "I want to hear from Sample Shop by e-mail about offers and news, up to 4 messages a month. "
     "I can stop at any time, by one click in every message."
@@ -34,7 +35,7 @@ def prepare(connection: Connection, account: UUID, seller: str, base: str) -> Sh
     promised = Promise(4, 30)
     found = forms.of_account(connection, account, FORM)
     if found is None:
-        new = forms.NewForm(slug=FORM, subscribed=FORM, channel=Channel.EMAIL, wording=words, country="US")
+        new = forms.NewForm(slug=FORM, subscribed=LIST, channel=Channel.EMAIL, wording=words, country="US")
         forms.open_form(connection, account, new)
         found = forms.of_account(connection, account, FORM)
         assert found is not None, "it was opened"
@@ -49,11 +50,11 @@ def prepare(connection: Connection, account: UUID, seller: str, base: str) -> Sh
             names_seller=True,
             given_by_person=True,
             wording=words,
-            subscribed=FORM,
+            subscribed=LIST,
             promised=promised,
             evidence="sample: ticked at the counter",
         )
         consent.give(connection, account, [given])
-    wanted = links.Wanted(address=PERSON, channel=Channel.EMAIL, seller=seller, list=FORM)
+    wanted = links.Wanted(address=PERSON, channel=Channel.EMAIL, seller=seller, list=LIST)
     (made,) = links.make(connection, account, [wanted])
     return Shown(made.urls.unsubscribe, base + forms.path_of(found))
