@@ -119,6 +119,23 @@ def test_a_decision_is_proved_with_what_became_of_its_permit(
     assert len(holds(denied, vkey)) == 1
 
 
+def test_permits_spent_and_settled_before_there_was_a_log_are_proved_too(
+    conn: Connection, gate: Any, folder: Folder, home: Path, prover: Prover
+) -> None:
+    house = make_house(conn, gate, "acme")
+    answer = house.one(redeem=True)
+    assert answer.permit is not None
+    settle.settle(conn, house.account, answer.permit, settle.Disposition(outcome=Outcome.BUSY))
+    conn.execute("DELETE FROM ledger_logqueue WHERE kind <> 1")
+    sequencer = Sequencer(conn, folder, home)
+    sequencer.open()
+    sequencer.step()
+    proof = prover.prove(conn, answer.permit)
+    assert proof is not None
+    key = logkeys.known(conn)[-1].key.vkey
+    assert [said.split()[0] for said in holds(proof, key)] == ["decision", "redemption", "disposition"]
+
+
 def test_nobody_gets_a_proof_of_another_accounts_record(
     conn: Connection, gate: Any, sequencer: Sequencer, prover: Prover
 ) -> None:

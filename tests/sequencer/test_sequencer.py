@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from forbear.ledger import addresses, leaves, log, logkeys, logrows, writes
 from forbear.ledger.kinds import Kind, KnownBy, Leaf
 from forbear.ledger.logfiles import Folder, LogDiffers
 from forbear.sequencer.run import Sequencer
-from forbear.tlog import merkle, notes
-from forbear.tlog.tiles import Tree
+from forbear.tlog import check, merkle, notes
+from forbear.tlog.tiles import Tile, Tree
 from tests.conftest import Database
 from tests.sequencer.conftest import happen
 
@@ -283,3 +284,50 @@ def test_a_log_keeps_its_origin(sequencer: Sequencer, home: Path, monkeypatch: p
     monkeypatch.setenv(logkeys.ORIGIN, "another.example.org")
     with pytest.raises(BadInput, match="a log keeps its origin"):
         logkeys.load(home)
+
+
+def test_a_tile_is_never_written_over(folder: Folder) -> None:
+    folder.write_tiles([(Tile(0, 1, 3), bytes(96))])
+    folder.write_tiles([(Tile(0, 1, 3), bytes(96))])  # the same again is no change
+    with pytest.raises(LogDiffers, match="published with other hashes"):
+        folder.write_tiles([(Tile(0, 1, 3), b"\1" * 96)])
+    assert folder.read("tile/0/001.p/3") == bytes(96)
+
+
+def test_while_many_write_every_event_gets_one_place(
+    database: Database, folder: Folder, sequencer: Sequencer, conn: Connection
+) -> None:
+    def write(connection: Connection) -> list[UUID]:
+        return [event for n in (1, 7, 1, 30, 2) for event in happen(connection, n)]
+
+    with ThreadPoolExecutor(4) as pool:
+        writing = [pool.submit(write, database.app()) for _ in range(4)]
+        while not all(one.done() for one in writing):
+            sequencer.step()
+    sequencer.step()
+    events = {event for one in writing for event in one.result()}
+    assert len(events) == 4 * 41
+    assert sequencer.size == 1 + len(events)
+    placed = conn.execute("SELECT source FROM ledger_logentry WHERE kind = 2 AND source = ANY(%s)", [list(events)])
+    assert {row[0] for row in placed} == events
+    tree, said = published(folder, conn)
+    assert check.check(folder.read, said) == []
+    for size, root in conn.execute("SELECT size, root FROM ledger_checkpoint"):
+        assert merkle.extends(size, bytes(root), said.size, said.root, tree.consistency(size))
+
+
+@pytest.mark.parametrize(
+    ("origin", "public", "made"),
+    [
+        ("log.example.org/a", "https://stop.example.org", "log.example.org/a"),
+        ("", "https://stop.example.org", "stop.example.org/log"),
+        ("", "https://example.org:8443/forbear/", "example.org:8443/forbear/log"),
+        ("", "http://127.0.0.1:8700", ".forbear.invalid/log"),
+        ("", "", ".forbear.invalid/log"),
+    ],
+)
+def test_a_log_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch, origin: str, public: str, made: str) -> None:
+    monkeypatch.setenv(logkeys.ORIGIN, origin)
+    monkeypatch.setenv("FORBEAR_PUBLIC_URL", public)
+    assert logkeys.new_origin().endswith(made)
+    assert notes.is_name(logkeys.new_origin())
