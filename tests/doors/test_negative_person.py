@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from forbear.auditd.run import Audit, audit
 from forbear.cli import embedded
 from forbear.ledger.logfiles import Folder
 from forbear.sequencer.run import Sequencer
@@ -147,6 +148,20 @@ def test_proofs_of_erased_decisions_still_verify_offline(served: Served, command
         assert done.returncode == 0, done.stdout + done.stderr
     everything = b"".join(path.read_bytes() for path in (place / "records").iterdir())
     assert b"13055550123" not in everything.replace(b'"address"', b"")
+
+
+def test_the_audit_tells_an_erasure_from_tampering(served: Served, command: Command, tmp_path: Path) -> None:  # noqa: F811
+    served.decide(INFORMATIONAL)
+    served.http.post("/v1/opt-outs", json={"address": PERSON, "channel": "voice", "text": "never call again"})
+    served.http.post("/v1/suppressions", json={"address": PERSON, "reason": "ours"})
+    sequenced(served, tmp_path / "log")
+    erased(command)
+    served.http.post("/v1/opt-outs", json={"address": PERSON, "channel": "voice", "text": "I said never"})
+    erased(command)
+    sequenced(served, tmp_path / "log")
+    with served.database.app() as connection:
+        report = audit(connection, Audit(whole=True, memory_at=tmp_path / "audit.json"))
+    assert report.findings == []
 
 
 def test_a_stranger_with_the_database_finds_no_number(served: Served, command: Command) -> None:  # noqa: F811
