@@ -9,17 +9,20 @@ from uuid import UUID
 import typer
 
 from forbear.cli.say import AsJson
-from forbear.cli.store import AccountName, SellerName
+from forbear.cli.store import AccountName
 from forbear.core.errors import BadInput
 
 if TYPE_CHECKING:
     from forbear.accounts.connect import Connection
     from forbear.gate.suppress import Entry, Whose
 
-suppress = typer.Typer(help="The suppression ledger: add, lift, list, import.", no_args_is_help=True)
+suppress = typer.Typer(help="The suppression ledger: add, lift, list, import, export, hygiene.", no_args_is_help=True)
 Address = Annotated[str, typer.Argument(help="An E.164 number or an e-mail address.")]
 By = Annotated[str, typer.Option(help="Who says so.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
+Seller = Annotated[
+    str | None, typer.Option("--seller", help="Of this seller, wherever it sends from; else of the account.")
+]
 Account = Annotated[
     str | None, typer.Option("--account", "-a", help="Of this account, or with --seller of one it serves.")
 ]
@@ -57,7 +60,7 @@ def add(
     reason: Reason,
     by: By,
     account: Account = None,
-    seller: SellerName = None,
+    seller: Seller = None,
     partner: Partner = None,
     installation: Installation = False,
     channel: Annotated[
@@ -100,7 +103,7 @@ def lift(
     reason: Reason,
     by: By,
     account: Account = None,
-    seller: SellerName = None,
+    seller: Seller = None,
     partner: Partner = None,
     installation: Installation = False,
     entry: Annotated[UUID | None, typer.Option(help="This entry alone; else every one in this scope.")] = None,
@@ -168,7 +171,7 @@ def import_list(
         str, typer.Option("--from", help="Whose form the file has: csv (ours), or a provider's; see --forms.")
     ] = "csv",
     reason: Annotated[str, typer.Option(help="Why; a provider's file says itself.")] = "imported list",
-    seller: SellerName = None,
+    seller: Seller = None,
     said: Annotated[bool, typer.Option("--said", help="These are opt-outs that persons gave (ours).")] = False,
     covers: Annotated[
         str | None,
@@ -249,7 +252,7 @@ def export_list(
     account: AccountName,
     file: Annotated[Path | None, typer.Argument(help="Where to; else the screen.")] = None,
     form: Annotated[str, typer.Option("--as", help="csv (ours), jsonl, plain, or a provider's; see --forms.")] = "csv",
-    seller: SellerName = None,
+    seller: Seller = None,
     channel: Annotated[str | None, typer.Option(help="Only what stops voice, sms or email.")] = None,
     list_: Annotated[
         str | None, typer.Option("--list", help="Only of this list; of a provider's: what stops it.")
@@ -308,7 +311,7 @@ _LEFT_OUT = {
 @suppress.command()
 def hygiene(
     account: AccountName,
-    seller: SellerName = None,
+    seller: Seller = None,
     most: Annotated[int, typer.Option(help="How many of each kind to show.", min=0, max=10_000)] = 5,
     against: Annotated[
         Path | None, typer.Option(help="A provider's list: who said stop there and does not stand here?")
@@ -342,20 +345,19 @@ def hygiene(
         typer.echo("Nothing is stale, double or contradictory.")
     for finding in found.findings:
         typer.echo("")
-        say.paragraph(f"{finding.group}: {finding.count:,} ", finding.what)
+        say.paragraph(f"{finding.group}, {finding.count:,}: ", finding.what)
         say.paragraph("  ", finding.todo)
         rows = [
             (
-                f"{one.at:%Y-%m-%d}" if one.at else f"line {one.line}",
-                one.address or "(not ours to know)",
-                one.whose,
+                one.entry or f"line {one.line}",
+                f"{one.at:%Y-%m-%d}" if one.at else "",
+                one.address or "(not known here)",
                 one.covers or "",
-                str(one.entry) if one.entry else "",
             )
             for one in finding.items
         ]
         if rows:
-            say.table(("", "address", "whose", "covers", "entry"), rows)
+            say.table(("entry", "since", "address", "covers"), rows)
         if finding.count > len(rows):
             typer.echo(f"… and {finding.count - len(rows):,} more: see --most")
     raise typer.Exit(1 if found.findings else 0)

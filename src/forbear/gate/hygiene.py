@@ -17,7 +17,6 @@ import msgspec
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY
-from forbear.core.keys import phone_of
 from forbear.core.words import OptOutScope
 from forbear.gate import provider_forms, stop_lists
 from forbear.gate.opened import Gate, opened
@@ -33,7 +32,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     entry: UUID | None
     other: UUID | None = None  # the entry, consent or decision that it meets
-    address: str | None = None  # None: no personal part of this account has it
+    address: str | None = None  # None: no personal part of this account has it (any more)
     whose: str = ""
     covers: OptOutScope | None = None
     at: datetime | None = None
@@ -222,15 +221,14 @@ def _looked(conn: Connection, account: UUID, look: _Look, values: Mapping[str, A
     placed = reads.events(conn, list(entries))
     items = []
     for entry, other, _ in rows:
-        one, event = known[entry], placed.get(entry)
+        one, event, row = known[entry], placed.get(entry), entries[entry]
         mine = event is not None and event.account == account  # another account of the seller may have placed it
-        number = phone_of(entries[entry].addr)
-        text = event.part.get("address") if event is not None and number is None else f"+{number}"
+        text = reads.known_address(conn, account, row.addr, row.mac) if mine else None
         items.append(
             Item(
                 entry=entry,
                 other=other,
-                address=text if mine else None,
+                address=text,
                 whose=one.whose if one.name is None else f"{one.whose} {one.name}",
                 covers=one.covers,
                 at=one.last_at,

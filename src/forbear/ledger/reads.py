@@ -62,6 +62,7 @@ def suppressed_keys(conn: Connection, account: UUID, sellers: Sequence[UUID]) ->
 class Suppression:
     id: UUID
     addr: int
+    mac: bytes | None
     scope: int
     owner: UUID
     channels: int
@@ -80,7 +81,7 @@ class Suppression:
 
 
 _SUPPRESSION: Final = (
-    "id, addr, scope, owner, channels, covers, campaign, list, said, imported, reason, at, last_at, until, way,"
+    "id, addr, mac, scope, owner, channels, covers, campaign, list, said, imported, reason, at, last_at, until, way,"
     " lifted_at, lifted_by"
 )
 
@@ -268,3 +269,17 @@ def address_in(part: bytes | None, addr: int) -> str | None:
         return f"+{number}"
     found = None if part is None else json.loads(part).get("address")
     return found if isinstance(found, str) and found else None
+
+
+def known_address(conn: Connection, account: UUID, addr: int, mac: bytes | None) -> str | None:
+    """An address as this account once wrote it, where any personal part of its events still has it."""
+    number = phone_of(addr)
+    if number is not None:
+        return f"+{number}"
+    row = conn.execute(
+        "SELECT p.part FROM ledger_event e JOIN ledger_personal p ON p.event = e.id"
+        " WHERE e.addr = %s AND e.mac IS NOT DISTINCT FROM %s AND e.account = %s"
+        ' AND position(\'"address":"\'::bytea IN p.part) > 0 ORDER BY e.id LIMIT 1',
+        [addr, mac, account],
+    ).fetchone()
+    return None if row is None else address_in(row[0], addr)
