@@ -16,6 +16,8 @@ from forbear.cli import embedded
 from forbear.ledger import logkeys
 from forbear.ledger.logfiles import Folder
 from forbear.sequencer.run import Sequencer
+from forbear.tlog import notes
+from forbear.tlog.tiles import Edge
 from tests.cli.conftest import Said
 from tests.conftest import Database
 from tests.sequencer.conftest import happen
@@ -96,6 +98,34 @@ def test_a_whole_log_is_checked_from_its_files_alone(
     assert wrong.code == 1
     assert "tile/0/000: its entry 1 has another hash (from entry 1 on)" in wrong.out
     assert json.loads(forbear("audit", "verify", "--files", str(moved), "--json").out)["fine"] is False
+
+
+def test_a_log_cut_short_or_begun_anew_is_told_by_a_head_that_was_kept(
+    forbear: Command, conn: Connection, sequencer: Sequencer, folder: Folder, tmp_path: Path
+) -> None:
+    happen(conn, 40)
+    sequencer.step()
+    kept, newer = tmp_path / "kept", tmp_path / "newer"
+    kept.write_text(folder.checkpoint() or "")
+    assert forbear("audit", "verify", "--head", str(kept)).code == 0
+    happen(conn, 20)
+    sequencer.step()
+    newer.write_text(folder.checkpoint() or "")
+    assert forbear("audit", "verify", "--head", str(kept)).code == 0
+    folder.publish(kept.read_text())  # an older head again
+    cut = forbear("audit", "verify", "--head", str(newer))
+    assert cut.code == 1
+    assert "61 entries were signed, and 41 are here" in cut.out
+    keys = logkeys.load()
+    assert keys is not None
+    edge = Edge()
+    for tile, data in edge.grow([bytes(49)] * 61):  # another log, signed with the same key
+        folder.put(folder.at / tile.path, data)
+    folder.publish(notes.sign(notes.checkpoint_text(keys.newest.name, 61, edge.root()), [keys.newest]))
+    assert forbear("audit", "verify").code == 0
+    anew = forbear("audit", "verify", "--head", str(kept))
+    assert anew.code == 1
+    assert "the first 41 entries are not those that were signed" in anew.out
 
 
 def test_without_a_key_of_ones_own_it_is_said_whose_word_it_is(

@@ -13,7 +13,8 @@ from forbear.cli.say import AsJson
 
 if TYPE_CHECKING:
     from forbear.ledger.logfiles import Folder
-    from forbear.tlog.notes import Verifier
+    from forbear.tlog.check import Wrong
+    from forbear.tlog.notes import Checkpoint, Verifier
 
 audit = typer.Typer(help="The log: prove a record, check the whole of it, its keys.", no_args_is_help=True)
 keys = typer.Typer(help="The keys that sign the log: list, rotate.", no_args_is_help=True)
@@ -34,6 +35,10 @@ def verify(
     key: Annotated[
         list[str] | None,
         typer.Option("--key", metavar="VKEY", help="A key you trust; may be repeated. Else the keys of this home."),
+    ] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option("--head", metavar="FILE", help="A checkpoint you kept: the log must still begin with it."),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -57,24 +62,26 @@ def verify(
         false = None
     except BadInput as error:
         by, false = [], error.what
-    head = notes.checkpoint(note)
+    said = notes.checkpoint(note)
     with _progress("Checking the log") as tick:
-        found = check(folder.read, head, tick)
+        found = check(folder.read, said, tick)
+    if head is not None:
+        found += _goes_on(folder, said, head, trusted)
     fine = not found and false is None
     if json:
         say.as_json(
             {
                 "fine": fine,
-                "origin": head.origin,
-                "size": head.size,
-                "root": head.root.hex(),
+                "origin": said.origin,
+                "size": said.size,
+                "root": said.root.hex(),
                 "signed_by": by,
                 "signature": false,
                 "wrong": [one._asdict() for one in found],
             }
         )
         raise typer.Exit(0 if fine else 1)
-    typer.echo(f"{head.origin}: {head.size:,} entries, root {head.root.hex()}")
+    typer.echo(f"{said.origin}: {said.size:,} entries, root {said.root.hex()}")
     if false is not None:
         typer.echo(f"checkpoint: {false}")
     for one in found:
@@ -194,6 +201,28 @@ def _trusted(folder: Folder, named: list[str] | None) -> tuple[list[Verifier], s
     if text is None:
         raise BadInput("no key to check with", key="--key", todo="name the log's public key: --key VKEY")
     return logkeys.read_published(text), "a key that stands beside the log itself: nobody else vouches for it"
+
+
+def _goes_on(folder: Folder, said: Checkpoint, kept: Path, trusted: list[Verifier]) -> list[Wrong]:
+    """Whether the log begins with the tree of a head somebody kept."""
+    from forbear.core.errors import BadInput
+    from forbear.tlog import notes
+    from forbear.tlog.check import Wrong
+    from forbear.tlog.tiles import Tree
+
+    note = kept.read_text(encoding="utf-8")
+    try:
+        notes.signed_by(note, trusted)
+        old = notes.checkpoint(note)
+    except BadInput as error:
+        raise BadInput(error.what, file=str(kept)) from None
+    if old.size > said.size:
+        return [Wrong(str(kept), said.size, f"{old.size:,} entries were signed, and {said.size:,} are here")]
+    try:
+        fits = old.size == 0 or Tree(folder.read, said.size).subtree(0, old.size) == old.root
+    except BadInput as error:
+        return [Wrong(error.file or str(kept), None, error.what)]
+    return [] if fits else [Wrong(str(kept), None, f"the first {old.size:,} entries are not those that were signed")]
 
 
 @contextmanager

@@ -212,6 +212,16 @@ def check(proof: dict[str, Any], size: int, root: bytes | None) -> str:
     return said + f"is entry {proof['index']}"
 
 
+def _words(values: dict[str, Any]) -> dict[str, Any]:
+    """What was checked, for reading: a decision's verdict by its name, a telephone number as one."""
+    said = dict(values)
+    if said.get("verdict") in (0, 1, 2):
+        said["verdict"] = f"{said['verdict']} ({('allow', 'defer', 'deny')[said['verdict']]})"
+    if isinstance(said.get("addr"), int) and said["addr"] >> 60 == 1 and said.get("mac") is None:
+        said["addr"] = f"{said['addr']} (+{said['addr'] & (1 << 60) - 1})"
+    return said
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) < 2:
         sys.stderr.write((__doc__ or "").strip() + "\n")
@@ -234,7 +244,7 @@ def main(arguments: list[str]) -> int:
         return 1
     for line, proof in zip(lines, proofs):  # noqa: B905 - Python 3.9 has no `strict`
         sys.stdout.write(f"{line} of the log of {size} that {' and '.join(by)} signed\n")
-        for name, value in sorted((proof["values"] or {}).items()):
+        for name, value in sorted(_words(proof["values"] or {}).items()):
             sys.stdout.write(f"  {name:<13} {value if isinstance(value, str) else json.dumps(value)}\n")
     return 0
 
