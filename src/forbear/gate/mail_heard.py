@@ -8,6 +8,7 @@ A mail whose sender the receiving server holds for forged opts nobody out at onc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import numpy as np
@@ -21,7 +22,7 @@ from forbear.core.hearing import Meaning, TakenFor
 from forbear.core.keys import AddressKey
 from forbear.core.mails import Mail, MailKind, Reported
 from forbear.core.uuid7 import made_at
-from forbear.core.words import Channel, Way
+from forbear.core.words import Channel, OptOutScope, Way
 from forbear.gate import links
 from forbear.gate import opt_out as gate_opt_out
 from forbear.gate.claims import address_key
@@ -33,7 +34,10 @@ from forbear.gate.opened import Gate, opened
 from forbear.ledger import writes
 from forbear.ledger.kinds import Kind, KnownBy
 
-_LONGEST_ID = 180
+_LONGEST_ID: Final = 180
+_REACH: Final = OptOutScope.ALL_BUT_NEEDED
+"""Of a spam button: as far as an unsubscribing mail or click reaches (`house.reach.mail`). The letter of somebody who
+complains reaches further (`house.reach.letter`); one press may have been about a receipt."""
 
 
 def hear(
@@ -143,6 +147,7 @@ class _Report:
                     gate_opt_out.OptOut(
                         address=text,
                         channel=Channel.EMAIL,
+                        covers=_REACH,
                         seller=self.seller,
                         way=Way.COMPLAINT,
                         text=self.mail.subject,
