@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from forbear.accounts.permissions import Permission
@@ -111,6 +113,11 @@ def test_a_link_in_a_mail_confirms_with_full_evidence(served: Served) -> None:
     assert done.status_code == 200
     (found,) = consents(served)
     assert found["id"] in done.text
+    change = re.search(r'href="(/u/[^"]+/preferences)"', done.text)
+    assert change is not None
+    with person(served) as browser:
+        assert "Acme" in browser.get(change[1]).text
+        assert "You are signed up" in browser.get(link).text
     assert (found["known_by"], found["evidence"], found["wording"]) == ("observed", True, made["wording"])
     assert (found["channels"], found["purposes"], found["level"]) == (["email"], ["marketing"], "express")
     assert (found["promised"], found["given_by_person"], found["names_seller"]) == (

@@ -30,7 +30,7 @@ from forbear.core.keys import AddressKey
 from forbear.core.tokens import read, sign
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose
 from forbear.gate import consent, forms
-from forbear.gate.claims import address_key
+from forbear.gate.claims import address_key, word_hash
 from forbear.gate.links import public_url, token_keys
 from forbear.gate.opened import Gate, opened
 from forbear.ledger import blobs, optins, writes
@@ -65,6 +65,7 @@ class Given(NamedTuple):
     left: int = 0  # tries
     event: UUID | None = None  # of the consent
     form: forms.Open | None = None
+    link: UUID | None = None  # the person's own page, where they change their mind as easily
 
 
 def ask(
@@ -237,7 +238,7 @@ def _confirmed(conn: Connection, row: OptIn, page: str, ip: str | None, gate: Ga
     """The consent, in the transaction that holds the row: of two confirmations at once the second finds it done."""
     form = optins.form_by_id(conn, row.form)
     found = None if form is None else forms.whole(conn, form)
-    if found is not None and row.confirmed_at is not None:
+    if found is not None and row.confirmed_at is not None and not row.expired:
         return Given(Answer.AGAIN, form=found)
     if found is None or row.expired or not row.part:
         return Given(Answer.GONE, form=found)
@@ -262,8 +263,13 @@ def _confirmed(conn: Connection, row: OptIn, page: str, ip: str | None, gate: Ga
         promised=form.promised,
         evidence=_told(row, found),
     )
+    link = writes.keep_link(
+        *(conn, writes.now(conn), form.account, form.seller, row.address, form.channel),
+        list=word_hash(form.list),
+        language=str(row.part.get("language") or ""),
+    )
     done = consent.give(conn, form.account, [one], known_by=KnownBy.OBSERVED, gate=gate)
-    return Given(Answer.CONFIRMED, event=done.events[0], form=found)
+    return Given(Answer.CONFIRMED, event=done.events[0], form=found, link=link)
 
 
 def _told(row: OptIn, found: forms.Open) -> str:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from forbear.core.words import Channel
 from forbear.gate import forms, opt_in
+from forbear.gate.links import token_of
 from forbear.gate.opt_in import Answer
 from forbear.web.connections import borrowed
 from forbear.web.limits import Buckets
@@ -102,8 +103,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         if request.method == "POST":
             done = opt_in.confirm(conn, token, page=page.url_of("/c"), ip=_ip(client))
             return page.told("gone", status=410) if done.answer is Answer.GONE else page.done(done)
-        if row.expired and row.confirmed_at is None:
+        if row.expired:
             return page.told("gone", status=410)
+        if row.confirmed_at is not None:
+            return page.done(opt_in.Given(Answer.AGAIN))
         return page.show("optin/confirm.html", {"title": page.say("confirm.title"), "not_me": f"/n/{token}"})
 
 
@@ -158,7 +161,8 @@ class _Page:
         return self.show("optin/code.html", said, status=400 if wrong else 200)
 
     def done(self, done: opt_in.Given) -> HttpResponse:
-        said = {"title": self.say("done.title"), "event": done.event}
+        change = "" if done.link is None else f"/u/{token_of(done.link)}/preferences"
+        said = {"title": self.say("done.title"), "event": done.event, "change": change}
         return self.show("optin/done.html", said)
 
     def told(self, what: str, *, status: int = 200, good: bool = False, again: bool = True) -> HttpResponse:
