@@ -59,6 +59,7 @@ def serve(
         with out.status("Starting the database", spinner="dots"):
             store = embedded.ensure()
         if sample:
+            os.environ.setdefault("FORBEAR_SAMPLE", "1")  # nothing leaves; `/outbox` shows what would have
             os.environ.setdefault("FORBEAR_PUBLIC_URL", f"http://{_named(host)}:{port}")
             from forbear.cli.sample import prepare
 
