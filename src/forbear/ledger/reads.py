@@ -187,44 +187,6 @@ def _page(
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    id: UUID
-    addr: int
-    sellers: tuple[UUID, ...]
-    level: int
-    given_at: datetime | None
-    given_day: int | None
-    until_day: int | None
-    channels: int
-    purposes: int
-    covers: int
-    evidence: bool | None
-    names_seller: bool | None
-    withdrawn_at: datetime | None
-    given_by_person: bool | None
-
-
-def consents(
-    conn: Connection,
-    account: UUID,
-    *,
-    addr: int | None = None,
-    mac: bytes | None = None,
-    after: UUID | None = None,
-    limit: int = 100,
-) -> list[Consent]:
-    """What this account recorded, newest first, a page at a time."""
-    where, values = _page("account = %s", account, addr, mac, after)
-    rows = conn.execute(
-        "SELECT id, addr, sellers, level, given_at, given_day, until_day, channels, purposes, covers, evidence,"  # noqa: S608
-        f" names_seller, withdrawn_at, given_by_person FROM ledger_consent"
-        f" WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT %s",
-        [*values, limit],
-    )
-    return [Consent(row[0], row[1], tuple(row[2]), *row[3:]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
 class Relationship:
     id: UUID
     addr: int
