@@ -39,6 +39,7 @@ _DONE: Final = {
     OptOutScope.LIST: "person.stop.done_list",
     OptOutScope.CAMPAIGN: "person.stop.done_list",
 }
+_OF_THE_HOUSE: Final = ("house.", "coverage")
 _METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
 
 
@@ -135,7 +136,7 @@ def _ask(visit: Visit) -> HttpResponse:
     stands = next(one for one in preferences.brands(visit.conn, visit.link) if one.seller == visit.link.seller)
     known = {
         "title": visit.say("stop.title", seller=visit.seller),
-        "again": stands.in_force > Level.AGREED,
+        "again": stands.level > Level.AGREED or stands.kept_by == "wide",
         "list": preferences.list_name(visit.conn, visit.link),
     }
     return visit.page("person/stop.html", known)
@@ -256,6 +257,7 @@ def explain(visit: Visit) -> HttpResponse:
     found = why.why(visit.conn, visit.link)
     decision = found.decision
     rules = [] if decision is None else [rule for rule in decision.said if not rule.shadow]
+    rules.sort(key=lambda rule: (rule.rule.startswith(_OF_THE_HOUSE), not rule.cites))  # the law first
     known: dict[str, Any] = {
         "title": visit.say("why.title"),
         "found": found,
