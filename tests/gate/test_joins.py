@@ -124,6 +124,25 @@ def test_neither_order_of_a_join_and_a_stop_loses_the_stop(house: House, databas
             assert verdict(house, b) is Verdict.DENY, number
 
 
+def test_neither_order_of_a_join_and_a_list_loses_a_stop(house: House, database: Database, tmp_path: Path) -> None:
+    """A list takes no person's lock: the gate stands between it and the join."""
+    file = tmp_path / "stops.csv"
+    with database.app() as one, database.app() as two, ThreadPoolExecutor(2) as pool:
+        for number in range(12):
+            a, b = f"+1512555{4000 + 2 * number}", f"+1512555{4001 + 2 * number}"
+            file.write_text(f"address\n{a}\n")
+            ready = threading.Barrier(2)
+            joining = pool.submit(_at_once, ready, lambda a=a, b=b: join(house, a, b, conn=one))
+            stopping = pool.submit(
+                _at_once,
+                ready,
+                lambda: suppress.import_csv(two, house.account, file, by="ann", said=True, gate=house.gate),
+            )
+            joining.result(30)
+            stopping.result(30)
+            assert verdict(house, b) is Verdict.DENY, number
+
+
 def test_joins_and_stops_in_every_order_at_once_do_not_deadlock(house: House, database: Database) -> None:
     people = [f"+151255530{n:02d}" for n in range(8)]
     ready = threading.Barrier(4)

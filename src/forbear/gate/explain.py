@@ -23,6 +23,7 @@ from forbear.core.places import PlaceSet
 from forbear.core.words import Channel, Mode, Purpose, Word
 from forbear.gate import bundles, packed
 from forbear.gate.opened import Gate, opened
+from forbear.gate.suppress import corrections
 from forbear.kernel.facts import YES, Facts, Flag, Selector
 from forbear.kernel.judge import ENGINE, Engine
 from forbear.rulebook import told
@@ -187,7 +188,7 @@ def explain(conn: Connection, account: UUID, decision: UUID, gate: Gate | None =
         local_times=local_times(selector.places, at),
         alerts=sorted(selector.alerts),
         lists=_lists(facts, at),
-        remarks=_remarks(facts, at),
+        remarks=_remarks(facts, at) + corrections(conn, account, decision),
         batch=row[15],
         batch_index=row[16],
         logged=row[18],

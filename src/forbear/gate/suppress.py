@@ -272,6 +272,22 @@ def _lift(
     return Lifted([row.id for row in mine], left_said, len(may) - len(mine), event, now, seq)
 
 
+def corrections(conn: Connection, account: UUID, decision: UUID) -> list[str]:
+    """What had been lifted of the person by the time of a decision: when, by whom and why. Of the widest scopes too."""
+    rows = conn.execute(
+        "SELECT e.learnt_at, e.payload FROM ledger_decision d JOIN ledger_event e ON e.addr = d.addr"
+        " AND e.mac IS NOT DISTINCT FROM d.mac AND e.kind = %s AND e.learnt_at <= d.at"
+        " AND (e.account = d.account OR e.account IS NULL OR e.seller = d.seller)"
+        " WHERE d.id = %s AND d.account = %s ORDER BY e.id",
+        [Kind.SUPPRESSION_LIFTED.value, decision, account],
+    )
+    return [
+        f"{payload['by']} lifted {'what the person said' if payload.get('said') else 'an entry'}"
+        f" on {at:%Y-%m-%d}: {payload['reason']}"
+        for at, payload in rows
+    ]
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry as people read it."""
 

@@ -12,6 +12,7 @@ DROP INDEX ledger_suppression_standing;
 CREATE UNIQUE INDEX ledger_suppression_standing ON ledger_suppression
     (addr, scope, owner, channels, covers, campaign, list, said, coalesce(until, 'infinity'), coalesce(mac, ''::bytea))
     WHERE lifted_at IS NULL AND NOT imported;
+CREATE INDEX ledger_suppression_lifted ON ledger_suppression (addr) WHERE lifted_at IS NOT NULL;
 ALTER TABLE ledger_permit ADD COLUMN list bigint NOT NULL DEFAULT 0;
 
 CREATE TABLE ledger_join (
@@ -35,6 +36,7 @@ GRANT INSERT, SELECT, UPDATE ON ledger_join TO forbear_app;
 DOWN = """
 DROP TABLE ledger_join;
 ALTER TABLE ledger_permit DROP COLUMN list;
+DROP INDEX ledger_suppression_lifted;
 DROP INDEX ledger_suppression_standing;
 ALTER TABLE ledger_suppression DROP COLUMN list, DROP COLUMN until, DROP COLUMN way;
 CREATE UNIQUE INDEX ledger_suppression_standing ON ledger_suppression
