@@ -33,6 +33,7 @@ KEEP_CONTENT_S: Final = 3 * 86_400.0
 _ONCE: Final = frozenset({CONFIRMATION})
 _PURPOSES: Final = {CONFIRMATION: Purpose.OPTOUT_CONFIRMATION, OPT_IN: Purpose.TRANSACTIONAL}
 _STOPPED_BY_A_HOLD: Final = frozenset({HELP, START})
+_EVIDENCE: Final = frozenset({CONFIRMATION, HELP, START})  # words are kept; the other kinds hold codes and links
 _BACK_OFF_S: Final = (5.0, 15.0, 30.0, 60.0)  # then doubled up to an hour
 _LONGEST_WAIT_S: Final = 3600.0
 
@@ -101,8 +102,7 @@ def sent(conn: Connection, message: Waiting, by: str, provider_id: str, permitte
         now = writes.now(conn)
         if writes.mark_sent(conn, now, message.id, provider_id):
             said = {"by": by, **_of_permit(permitted)}
-            # a question of ours holds the secret that answers it: its words are not kept
-            _event(conn, now, Kind.MESSAGE_SENT, message, said, words=message.kind != OPT_IN)
+            _event(conn, now, Kind.MESSAGE_SENT, message, said, words=message.kind in _EVIDENCE)
 
 
 def failed(conn: Connection, message: Waiting, why: str, *, tried: bool, permitted: Permitted | None = None) -> None:

@@ -13,6 +13,7 @@ _TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; chars
 _FILES: Final = {
     "forbear/forbear.css": "forbear.web",
     "forbear/forbear.svg": "forbear.web",
+    "forbear/outbox.css": "forbear.web",
     "forbear/public.css": "forbear.web",
     "forbear/rulebook.css": "forbear.web",
     "ninja/swagger-ui.css": "ninja",

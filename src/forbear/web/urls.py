@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.generic import TemplateView
 
-from forbear.web import log, pages, rulebook_pages, static
+from forbear.web import log, outbox, pages, rulebook_pages, static
 from forbear.web.api import api
 from forbear.web.public import optin, person, receipt
 
@@ -36,6 +36,7 @@ urlpatterns = [
     path("c/<str:token>", optin.confirm),
     path("n/<str:token>", optin.not_me),
     path("log/<path:name>", log.public),
+    path("outbox", outbox.page),
     path("v1/", api.urls),
 ]
 handler400 = "forbear.web.edge.bad_request"
