@@ -168,7 +168,7 @@ def sniffed(head: bytes) -> str:
     try:
         text = head[:_HEAD].decode("utf-8", errors="strict")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # a character cut at the end of the head is no fault
+        if len(head) < _HEAD or error.reason != "unexpected end of data":  # a character cut by the end is no fault
             return UNKNOWN
         text = head[: error.start].decode("utf-8")
     plain = all(character.isprintable() or character in "\t\r\n\f" for character in text)
