@@ -24,7 +24,7 @@ from forbear.core.words import Channel, ConsentLevel, Mode, OptOutScope, Purpose
 from forbear.gate import bundles, packed
 from forbear.gate.consent import check_key, every_address_key
 from forbear.gate.contact import Refused
-from forbear.gate.dossier_words import TITLES, day, label, moment, said_of, verdict_words, words_of
+from forbear.gate.dossier_words import TITLES, day, in_order, label, moment, said_of, verdict_words, words_of
 from forbear.gate.explain import LocalTime, local_times
 from forbear.gate.opened import Gate, opened
 from forbear.kernel.facts import Facts, Selector
@@ -237,9 +237,8 @@ class _Collection:
     def _event(self, row: Row, documents: list[str]) -> Item:
         part = _part(row["part"])
         payload: dict[str, Any] = row["payload"]
-        lines = [
-            (label(name), self._said(name, value)) for name, value in payload.items() if value not in (None, [], {})
-        ]
+        known = {name: payload[name] for name in in_order(payload) if payload[name] not in (None, [], {})}
+        lines = [(label(name), self._said(name, value)) for name, value in known.items()]
         quote = next((str(part[name]) for name in ("text", "words", "body", "note") if part.get(name)), None)
         for name, value in part.items():
             if value and name not in ("text", "words", "body", "note", "address") and value is not True:
@@ -271,9 +270,10 @@ class _Collection:
 
     def _named(self, text: str) -> str:
         try:
-            return self.sellers.get(UUID(text), text)
+            known: str = self.sellers.get(UUID(text), text)
         except ValueError:
             return text
+        return known
 
     def _wording(self, account: UUID | None, said: object) -> str | None:
         if account is None or not isinstance(said, str) or not said.startswith("sha256:"):
@@ -332,8 +332,8 @@ class _Collection:
         lines = [("permit", f"{row['permit']}, good until {moment(at_of(row['expires_at']))}")]
         if row["redeemed_at"] is not None:
             lines.append(("used", f"{moment(at_of(row['redeemed_at']))}: the contact was being made"))
-        else:
-            lines.append(("used", "never: no contact was made under it"))
+        elif row["outcome"] is None:
+            lines.append(("used", "no: no contact was made under it"))
         if row["outcome"] is not None:
             known = [
                 word if value else f"not {word}"

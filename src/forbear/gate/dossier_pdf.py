@@ -80,7 +80,7 @@ def _data(made: Dossier, proofs: Mapping[UUID, str], checkpoint: str | None) -> 
         "short": _short(made),
         "counts": _counts(made),
         "standing": [_standing(one) for one in made.standing],
-        "months": _months(made),
+        "months": _months(made, {str(number): rule.title for number, rule in enumerate(made.rules, 1)}),
         "rules": [_rule(number, one) for number, one in enumerate(made.rules, 1)],
         "lists": [
             [
@@ -161,24 +161,25 @@ def _counts(made: Dossier) -> list[list[str]]:
 
 def _standing(one: Standing) -> dict[str, Any]:
     state = "stands" if one.stands else "ended"
+    tone = "" if not one.stands else "deny" if one.what == "Not to be contacted" else "allow"
     lines = [[name, _broken(value)] for name, value in one.lines]
     since = "a day not known" if one.since == 0 else moment(one.since)
-    return {"what": one.what, "whose": one.whose, "lines": lines, "since": since, "stands": one.stands, "state": state}
+    return {"what": one.what, "whose": one.whose, "lines": lines, "since": since, "state": state, "tone": tone}
 
 
-def _months(made: Dossier) -> list[dict[str, Any]]:
+def _months(made: Dossier, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     numbered = list(enumerate(made.items, 1))
     return [
-        {"name": name, "items": [_item(number, item) for number, item in some]}
+        {"name": name, "items": [_item(number, item, titles) for number, item in some]}
         for name, some in groupby(numbered, key=lambda pair: f"{moment_of(pair[1].at):%B %Y}")
     ]
 
 
-def _item(number: int, item: Item) -> dict[str, Any]:
+def _item(number: int, item: Item, titles: Mapping[str, str]) -> dict[str, Any]:
     at = moment_of(item.at)
     lines = [[name, _broken(value)] for name, value in item.lines]
     if item.rules:
-        rules = ", ".join(item.rules)
+        rules = "; ".join(f"{one}: {titles[one]}" for one in item.rules)
         lines.insert(2, [f"decided by rule{'s' if len(item.rules) > 1 else ''}", rules])
     if item.local:
         lines.insert(min(len(lines), 2), ["the clock there", "; ".join(item.local)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, Final
 
@@ -44,7 +45,8 @@ KNOWN_BY: Final[dict[str, str]] = {
 _LABELS: Final = {
     "by": "by",
     "honour_by": "had to be heeded by",
-    "honour_rule": "the rule that says so",
+    "honour_rule": "by the rule",
+    "reach_rule": "reaches so by the rule",
     "given_at": "given",
     "given_day": "given on",
     "until_day": "until",
@@ -52,6 +54,18 @@ _LABELS: Final = {
     "given_by_person": "the person gave this address",
     "ip": "IP address",
 }
+
+_FIRST: Final = (
+    *("level", "channel", "channels", "covers", "purposes", "sellers", "seller", "way", "reaches", "reason", "by"),
+)
+_LAST: Final = ("reach_rule", "honour_by", "honour_rule", "entries", "digest")
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """What a reader looks for first, first."""
+    place = {name: number - len(_FIRST) for number, name in enumerate(_FIRST)}
+    place |= {name: number + 1 for number, name in enumerate(_LAST)}
+    return sorted(names, key=lambda name: (place.get(name, 0), name))
 
 
 def label(name: str) -> str:
