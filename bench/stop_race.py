@@ -232,7 +232,7 @@ def run(given: argparse.Namespace, victims: tuple[str, ...], fault: str | None =
             if given.keep:
                 keep(given.keep, log, key, records, notes)
             code, found, said = check(log, key, records, notes)
-            audited = audit(house.home)
+            audited = [] if fault else audit(house.home)
             planted = {} if fault else plant(folder, log, key, records, notes)
             return {
                 "code": code,

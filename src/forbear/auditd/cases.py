@@ -86,7 +86,7 @@ def case_of(facts: Facts, row: int) -> Recorded:
             carrier_block=cast(bool, _flag(flags, Flag.CARRIER_BLOCK)),
         ),
         consents=_known(flags, Flag.CONSENTS_KNOWN, facts.consents, row, _consent),
-        relationships=_known(flags, Flag.RELATIONSHIPS_KNOWN, facts.relationships, row, _relationship),
+        relationships=_relationships(facts, flags, row),
         registries={name: _registry(column, facts.n, row) for name, column in facts.registries.items()},
         opt_outs=_known(flags, Flag.OPT_OUTS_KNOWN, facts.opt_outs, row, _opt_out),
         attempts=_known(flags, Flag.ATTEMPTS_KNOWN, facts.attempts, row, _attempt),
@@ -151,6 +151,15 @@ def _consent(column: Consents, entry: int) -> Consent:
         promised_n=int(column.promised_n[entry]) or None,
         promised_days=int(column.promised_days[entry]) or None,
     )
+
+
+def _relationships(facts: Facts, flags: tuple[int, int], row: int) -> tuple[Relationship, ...] | None:
+    """A ledger knows the dealings it was told of and not whether there are others: those stand as one of which
+    nothing is known."""
+    found = tuple(_relationship(facts.relationships, entry) for entry in _entries(facts.relationships, row))  # type: ignore[arg-type]
+    if _flag(flags, Flag.RELATIONSHIPS_KNOWN):
+        return found
+    return (*found, Relationship()) if found else None
 
 
 def _relationship(column: Relationships, entry: int) -> Relationship:

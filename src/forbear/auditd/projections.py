@@ -125,7 +125,7 @@ _STOPS_CHANGED: Final = (
     " WHEN r.scope = %(account)s AND e.account IS DISTINCT FROM r.owner THEN 'it binds another than its event'"
     " WHEN e.payload ? 'until' AND r.until IS DISTINCT FROM (e.payload->>'until')::timestamptz"
     " THEN 'it ends at another moment than was said'"
-    " WHEN NOT e.payload ? 'until' AND r.until IS NOT NULL THEN 'it ends, and that was not said'"
+    " WHEN NOT e.payload ?| ARRAY['until', 'import'] AND r.until IS NOT NULL THEN 'it ends, and that was not said'"
     " WHEN e.kind = %(opt_out)s AND NOT r.said THEN 'the person said it, and it counts as if a list did'"
     " WHEN r.at > e.happened_at THEN 'it counts from later than its event'"
     " END AS what FROM ledger_suppression r JOIN ledger_event e ON e.id = r.id"
