@@ -335,4 +335,4 @@ def _decoded(header: object) -> str:
 
 
 def _one_line(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else " ".join(str(value).replace("\0", " ").split())
