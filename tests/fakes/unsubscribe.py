@@ -38,7 +38,7 @@ class Sender:
 @contextmanager
 def sender(folder: Path, wrong: str = "", *, path: str = "/u/c29tZS1vcGFxdWUtdG9rZW4") -> Iterator[Sender]:
     """A server with TLS under a certificate of its own authority, on this machine."""
-    cafile, certificate = _authority(folder, expired=wrong == "expired")
+    cafile, certificate = authority(folder, expired=wrong == "expired")
     made = Sender("", cafile, wrong)
 
     class Answers(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ def sender(folder: Path, wrong: str = "", *, path: str = "/u/c29tZS1vcGFxdWUtdG9
         thread.join(10)
 
 
-def _authority(folder: Path, *, expired: bool) -> tuple[Path, Path]:
+def authority(folder: Path, *, expired: bool = False) -> tuple[Path, Path]:
     """(the authority's certificate, the server's with its key), both PEM files."""
     now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Forbear tests")])

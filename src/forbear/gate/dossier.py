@@ -40,6 +40,7 @@ Tick = Callable[[int, int], None]
 W = TypeVar("W", bound=Word)
 _VERDICTS: Final = list(Verdict)
 _CURES: Final = list(Cure)
+BARRED: Final = "Not to be contacted"
 _MOST_ZONES: Final = 8
 _CHUNK: Final = 500
 
@@ -212,7 +213,7 @@ class _Collection:
         found.items.sort(key=lambda item: (item.at, item.id))
         found.standing = [*map(self._suppression, rows["suppressions"]), *map(self._consent, rows["consents"])]
         found.standing += [*map(self._dealing, rows["dealings"]), *map(self._join, rows["joins"])]
-        found.standing.sort(key=lambda one: (not one.stands, one.since))
+        found.standing.sort(key=lambda one: (not one.stands, one.what != BARRED, one.since))
         found.lists = self._lists()
         self.tick(whole, whole)
         return found
@@ -452,7 +453,7 @@ class _Collection:
         if row["lifted_at"] is not None:
             lines.append(("lifted", f"{moment(at_of(row['lifted_at']))}, by the event {row['lifted_by']}"))
         stands = row["lifted_at"] is None
-        return Standing(what="Not to be contacted", whose=whose, lines=lines, since=at_of(row["at"]), stands=stands)
+        return Standing(what=BARRED, whose=whose, lines=lines, since=at_of(row["at"]), stands=stands)
 
     def _consent(self, row: Row) -> Standing:
         given = at_of(row["given_at"]) if row["given_at"] is not None else (row["given_day"] or 0) * DAY

@@ -13,7 +13,7 @@ from uuid import UUID
 import typst
 
 from forbear.core.instants import moment_of
-from forbear.gate.dossier import Dossier, Item, RuleText, Standing
+from forbear.gate.dossier import BARRED, Dossier, Item, RuleText, Standing
 from forbear.gate.dossier_words import KNOWN_BY, moment
 
 _LONG: Final = re.compile(r"\S{30,}")
@@ -115,7 +115,7 @@ def _short(made: Dossier) -> list[str]:
             "Nothing is recorded about this address. The last section says what was searched. This dossier is itself"
             " recorded from now on."
         ]
-    bars = [one for one in made.standing if one.what == "Not to be contacted" and one.stands]
+    bars = [one for one in made.standing if one.what == BARRED and one.stands]
     told = []
     if bars:
         first = min(one.since for one in bars)
@@ -161,7 +161,7 @@ def _counts(made: Dossier) -> list[list[str]]:
 
 def _standing(one: Standing) -> dict[str, Any]:
     state = "stands" if one.stands else "ended"
-    tone = "" if not one.stands else "deny" if one.what == "Not to be contacted" else "allow"
+    tone = "" if not one.stands else "deny" if one.what == BARRED else "allow"
     lines = [[name, _broken(value)] for name, value in one.lines]
     since = "a day not known" if one.since == 0 else moment(one.since)
     return {"what": one.what, "whose": one.whose, "lines": lines, "since": since, "state": state, "tone": tone}
