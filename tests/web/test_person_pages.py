@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -55,6 +56,12 @@ def test_a_post_stops_and_names_its_receipt(served: Served) -> None:
     kind = served.database.app().execute("SELECT kind, known_by FROM ledger_event WHERE id = %s", [event]).fetchone()
     assert kind == ("opt_out:said", "person")
     assert "already said stop" in pages.get().text
+
+
+def test_what_is_said_after_a_stop_is_what_stands_and_not_what_was_pressed_last(served: Served) -> None:
+    pages, seller = link(served), seller_of(served)
+    pages.post("/preferences", act="save", **{f"level.{seller}": "3"})
+    assert "may not contact you" in pages.post(act="stop").text
 
 
 @pytest.mark.parametrize("form", ["urlencoded", "multipart"])
@@ -216,8 +223,17 @@ def test_everything_off_binds_every_brand_of_the_account(served: Served) -> None
     done = link(served).post("/preferences", act="all")
     assert receipt(done)
     assert {row[0] for row in stops(served)} == {ALL}
-    owners = served.database.app().execute("SELECT count(DISTINCT owner) FROM ledger_suppression").fetchone()
-    assert owners == (2,)
+    owners = served.database.app().execute("SELECT DISTINCT scope, owner FROM ledger_suppression").fetchall()
+    assert sorted(scope for scope, _ in owners) == [1, 2, 2]
+    third = brand(served, "third", "Third")
+    assert "already said stop" in link(served, seller="third").get().text, "brands to come as well"
+    own = fresh(served, link(served), address=MAIL)
+    assert receipt(own.post("/preferences", act="save", **{f"level.{seller_of(served)}": "1"}))
+    stood = served.database.app().execute("SELECT scope, covers, owner FROM ledger_suppression WHERE lifted_at IS NULL")
+    rows = stood.fetchall()
+    assert (2, ALL, UUID(third)) in rows, "who was not let in stays out"
+    assert (2, MARKETING, UUID(seller_of(served))) in rows
+    assert len(rows) == 3
 
 
 def test_a_pause_ends_on_the_day_chosen_and_not_earlier_without_a_fresh_link(served: Served) -> None:

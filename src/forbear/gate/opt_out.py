@@ -44,6 +44,7 @@ class OptOut(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defa
     list: str | None = None  # with `list`
     seller: str | None = None  # to whom it was said; absent: every seller of the account
     seller_id: UUID | None = None  # in place of its short name: also of one the account no longer serves
+    binds: Binding = Binding.SELLER  # with `covers`: `account` is every seller of the account, those to come too
     at: int | None = None
     until: int | None = None  # a pause: the first moment it no longer binds; absent: no end
     way: Way | None = None  # how it was said; absent: not known
@@ -197,7 +198,7 @@ def _reach(one: OptOut, gate: Gate, address: AddressKey, at: int) -> Reach:
     if one.covers is None:
         return opt_out_reach(gate.engine.rulebook, _places(address), one.channel, one.way, at)
     objection = one.covers is OptOutScope.DIRECT_MARKETING_OBJECTION
-    return Reach(one.covers, Reaching.ALL if objection else Reaching.SAID_ON, Binding.SELLER, ())
+    return Reach(one.covers, Reaching.ALL if objection else Reaching.SAID_ON, one.binds, ())
 
 
 def _bound(

@@ -20,7 +20,7 @@ from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY, MISSING, at_of, moment_of, rfc3339
 from forbear.core.keys import AddressKind, kind_of
-from forbear.core.words import NEEDED, Channel, ConsentLevel, OptOutScope, Purpose, Way, mask
+from forbear.core.words import NEEDED, Binding, Channel, ConsentLevel, OptOutScope, Purpose, Way, mask
 from forbear.gate import joins, withdrawal
 from forbear.gate.claims import word_hash
 from forbear.gate.consent import Method
@@ -72,10 +72,12 @@ class Brand:
     name: str
     level: Level = Level.AGREED  # by what the person said to this brand
     floor: Level = Level.AGREED  # by what stands besides and cannot be chosen away here
-    kept_by: str = ""  # whose the floor is: `sender`, or `wide` for what was said to more than this brand
+    kept_by: str = ""  # whose the floor is: `sender`, or `wide` for what was said to more than this account
     paused_until: int | None = None
     narrow: int = 0  # lists and campaigns left
     said: list[UUID] = field(default_factory=list)  # what the person said and may take back
+    to_all: list[UUID] = field(default_factory=list)  # of that, what was said to every brand of the account
+    to_all_level: Level = Level.AGREED
     pauses: list[UUID] = field(default_factory=list)
     consents: list[UUID] = field(default_factory=list)  # that stand
     promised: Promise | None = None  # the tightest of them
@@ -160,9 +162,12 @@ def _stops(conn: Connection, link: Link, found: Mapping[UUID, Brand]) -> None:
                 brand.pauses.append(event)
             elif level is None:
                 brand.narrow += 1
-            elif scope == Scope.SELLER and said:
+            elif scope in (Scope.SELLER, Scope.ACCOUNT) and said:
                 brand.level = max(brand.level, level)
                 brand.said.append(event)
+                if scope == Scope.ACCOUNT:
+                    brand.to_all.append(event)
+                    brand.to_all_level = max(brand.to_all_level, level)
             elif level > brand.floor:
                 brand.floor, brand.kept_by = level, "wide" if said else "sender"
 
@@ -208,19 +213,22 @@ def list_name(conn: Connection, link: Link) -> str:
 
 
 def everything_off(conn: Connection, link: Link, gate: Gate | None = None) -> tuple[UUID, int]:
-    """No brand of the account contacts this address any more, in whatever way it reaches it."""
-    those = [OptOut(address="", channel=link.channel, covers=OptOutScope.ALL, way=Way.PREFERENCES)]
-    those += [
-        OptOut(address="", channel=link.channel, covers=OptOutScope.ALL, way=Way.PREFERENCES, seller_id=brand.seller)
-        for brand in brands(conn, link)
-    ]
-    served = conn.execute(
-        "SELECT 1 FROM accounts_accountseller WHERE account_id = %s AND (until IS NULL OR until > now()) LIMIT 1",
-        [link.account],
-    ).fetchone()
-    those = those if served else those[1:]
+    """No brand of the account contacts this address any more: those to come neither, and each of those there are not
+    from other accounts either. (Receipt, when).
+    """
+    whole = _stop(link, link.seller, OptOutScope.ALL, binds=Binding.ACCOUNT)
+    those = [whole, *(_stop(link, seller, OptOutScope.ALL) for seller in _brands_there_are(conn, link))]
     done = opt_out(*(conn, link.account, those), known_by=KnownBy.PERSON, keys=[link.address] * len(those), gate=gate)
     return done.events[0], done.at
+
+
+def _brands_there_are(conn: Connection, link: Link) -> list[UUID]:
+    rows = conn.execute(
+        "SELECT seller_id FROM accounts_accountseller WHERE account_id = %s AND (until IS NULL OR until > now())"
+        " UNION SELECT %s::uuid ORDER BY 1",
+        [link.account, link.seller],
+    )
+    return [row[0] for row in rows]
 
 
 def save(
@@ -268,6 +276,7 @@ def save(
         said = [
             _stop(link, seller, _COVERS[wishes[seller].level]) for seller in [*stricter, *_narrowed(looser, wishes)]
         ]
+        said += _still_out(conn, link, shown, looser, set(stricter))
         said += [_stop(link, seller, OptOutScope.ALL_BUT_NEEDED, pause_until) for seller in paused]
         if said:
             opt_out(
@@ -311,8 +320,29 @@ def _narrowed(looser: Sequence[UUID], wishes: Mapping[UUID, Wish]) -> list[UUID]
     return [seller for seller in looser if wishes[seller].level is not Level.AGREED]
 
 
-def _stop(link: Link, seller: UUID, covers: OptOutScope, until: int | None = None) -> OptOut:
-    return OptOut(address="", channel=link.channel, covers=covers, way=Way.PREFERENCES, seller_id=seller, until=until)
+def _still_out(
+    conn: Connection, link: Link, shown: Mapping[UUID, Brand], looser: Sequence[UUID], stricter: Collection[UUID]
+) -> list[OptOut]:
+    """Where one brand is let in again of those that were all told to stop, the others stay out, each for itself."""
+    level = max((shown[seller].to_all_level for seller in looser), default=Level.AGREED)
+    if level is Level.AGREED:
+        return []
+    others = [seller for seller in _brands_there_are(conn, link) if seller not in looser and seller not in stricter]
+    return [_stop(link, seller, _COVERS[level]) for seller in others]
+
+
+def _stop(
+    link: Link, seller: UUID, covers: OptOutScope, until: int | None = None, binds: Binding = Binding.SELLER
+) -> OptOut:
+    return OptOut(
+        address="",
+        channel=link.channel,
+        covers=covers,
+        way=Way.PREFERENCES,
+        seller_id=seller,
+        until=until,
+        binds=binds,
+    )
 
 
 def _chosen(

@@ -32,12 +32,17 @@ from forbear.web.public.texts import text
 
 _LONGEST_BODY: Final = 64 * 1024
 _DONE: Final = {
-    OptOutScope.MARKETING: "person.stop.done_marketing",
-    OptOutScope.DIRECT_MARKETING_OBJECTION: "person.stop.done_marketing",
-    OptOutScope.ALL_BUT_NEEDED: "person.stop.done_needed",
-    OptOutScope.ALL: "person.stop.done_all",
-    OptOutScope.LIST: "person.stop.done_list",
-    OptOutScope.CAMPAIGN: "person.stop.done_list",
+    OptOutScope.MARKETING: "stop.done_marketing",
+    OptOutScope.DIRECT_MARKETING_OBJECTION: "stop.done_marketing",
+    OptOutScope.ALL_BUT_NEEDED: "stop.done_needed",
+    OptOutScope.ALL: "stop.done_all",
+    OptOutScope.LIST: "stop.done_list",
+    OptOutScope.CAMPAIGN: "stop.done_list",
+}
+_STANDS: Final = {
+    Level.NO_ADVERTISING: "stop.done_marketing",
+    Level.NEEDED: "stop.done_needed",
+    Level.NOTHING: "stop.done_all",
 }
 _OF_THE_HOUSE: Final = ("house.", "coverage")
 _METHODS: Final = ("GET", "HEAD", "POST", "OPTIONS")
@@ -127,9 +132,15 @@ def unsubscribe(visit: Visit) -> HttpResponse:
     if not only_list and request.POST.get("act") != "stop":
         raise BadInput("says neither what to stop nor one-click", key="act")
     receipt, _, covers = preferences.unsubscribe(visit.conn, link, Way.LINK, only_list=only_list)
-    lines = [visit.say(_DONE[covers].removeprefix("person."), seller=visit.seller)]
+    lines = [visit.say(_in_force(visit, covers), seller=visit.seller)]
     lines.append(visit.say("stop.regret", seller=visit.seller))
     return visit.done(visit.say("stop.done"), lines, receipt)
+
+
+def _in_force(visit: Visit, covers: OptOutScope) -> str:
+    """The key of the words for what now stands: what was said before may go further than what was said now."""
+    stands = next(one for one in preferences.brands(visit.conn, visit.link) if one.seller == visit.link.seller)
+    return _STANDS.get(stands.in_force, _DONE[covers])
 
 
 def _ask(visit: Visit) -> HttpResponse:
@@ -320,7 +331,7 @@ def report(visit: Visit) -> HttpResponse:
         problem = {"problem": visit.say("report.choose"), "words": words[: reports.LONGEST]}
         return visit.page("person/report.html", known | problem, status=400)
     receipt, covers = reports.report(visit.conn, visit.link, reports.Reason(chosen), words.replace("\r\n", "\n"))
-    lines = [visit.say(_DONE[covers].removeprefix("person."), seller=visit.seller)]
+    lines = [visit.say(_in_force(visit, covers), seller=visit.seller)]
     return visit.done(visit.say("report.done"), lines, receipt)
 
 
