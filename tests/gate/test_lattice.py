@@ -19,7 +19,7 @@ from forbear.core.codes import Cure, Verdict
 from forbear.core.instants import DAY, SECOND, moment_of, rfc3339
 from forbear.core.words import Channel, ConsentLevel, LineType, Mode, OptOutScope, Purpose, RecipientKind, Way
 from forbear.gate import consent, suppress, wash
-from forbear.gate.contact import Answer
+from forbear.gate.contact import Answer, Asked, Contact, Content, Decided, Recipient, Refused
 from forbear.gate.decide import decide
 from forbear.gate.explain import explain
 from forbear.gate.opt_out import OptOut, opt_out
@@ -188,6 +188,15 @@ def test_who_left_a_list_is_left_out_of_that_list_alone(house: House, says: Call
     assert spent(house, of_offers) is Spent.REDEEMED
 
 
+def test_a_permit_keeps_its_list_beside_requests_that_are_refused(house: House) -> None:
+    nobody = Asked(account=UUID(int=7), contacts=[recorded_call(list="news")])
+    refused, decided = decide(house.conn, [nobody, house.asked(recorded_call(list="offers"))], house.gate)
+    assert isinstance(refused, Refused)
+    assert isinstance(decided, Decided)
+    stop(house, covers=OptOutScope.LIST, list="news")
+    assert spent(house, decided.answers[0].permit) is Spent.REDEEMED
+
+
 @pytest.mark.parametrize(
     ("purpose", "verdict"),
     [
@@ -260,6 +269,14 @@ def test_a_pause_binds_a_permit_only_while_it_runs(house: House) -> None:
     stop(house, until=now(house.conn) + DAY)
     end(house)
     assert spent(house, permit) is Spent.REDEEMED
+
+
+def test_an_entry_with_an_end_that_nobody_said_ends_too(house: House, says: Callable[..., Said]) -> None:
+    suppress.place(house.conn, house.account, PERSON, "on holiday", by="ann", gate=house.gate)
+    house.conn.execute("UPDATE ledger_suppression SET until = clock_timestamp() + interval '1 day'")
+    assert says().rules == ("house.suppressed",)
+    end(house)
+    assert says().verdict is Verdict.ALLOW
 
 
 def test_an_opt_out_beside_a_pause_outlives_it(house: House, says: Callable[..., Said]) -> None:
@@ -367,6 +384,22 @@ def test_the_contacts_of_one_request_share_what_was_promised(house: House) -> No
         Verdict.DEFER,
         Verdict.ALLOW,
     ]
+
+
+def test_contacts_that_no_cap_counts_share_what_was_promised(house: House) -> None:
+    """Mail knows no cap: of one request, contacts to a person are judged one after the other all the same."""
+    mail = Contact(
+        channel=Channel.EMAIL,
+        purpose=Purpose.TRANSACTIONAL,
+        to="pat@example.net",
+        content=Content(promotional=False, identifies_sender=True, header_accurate=True),
+        recipient=Recipient(kind=RecipientKind.CONSUMER, country="US", region="US-TX"),
+    )
+    free = house.decide(mail, mail, mail).answers
+    assert [one.verdict for one in free] == [Verdict.ALLOW] * 3
+    agree(house, address="pat@example.net", channels=[Channel.EMAIL], promised=Promise(5, 7))
+    answers = house.decide(mail, mail, mail).answers
+    assert [one.verdict for one in answers] == [Verdict.ALLOW, Verdict.ALLOW, Verdict.DEFER]
 
 
 def test_what_was_promised_ends_with_the_consent(house: House) -> None:
