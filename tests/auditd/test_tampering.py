@@ -246,6 +246,80 @@ def test_rows_put_in_behind_the_log_are_named(kept: Kept) -> None:
         assert found(report, Wrong.NOT_LOGGED, table), (table, report.findings)
 
 
+def test_a_decision_and_a_permit_put_in_are_named(kept: Kept) -> None:
+    decision, permit = _now_id(), _now_id()
+    kept.tamper(
+        "INSERT INTO ledger_decision SELECT %s, at, account, seller, addr, key_id, mac, channel, purpose, mode,"
+        " verdict, cure, earliest, rules, obligations, selector, facts, permit, batch, batch_index, overrides"
+        " FROM ledger_decision WHERE batch_index = 1 LIMIT 1",
+        decision,
+    )
+    kept.tamper(
+        "INSERT INTO ledger_permit SELECT %s, decision, account, seller, seller_number, addr, mac, channel, purpose,"
+        " mode, marketing, campaign, subject, debt, issued_at, expires_at, list FROM ledger_permit LIMIT 1",
+        permit,
+    )
+    report = kept.audit()
+    assert str(decision) in [one.row for one in found(report, Wrong.NOT_LOGGED, "decision")], report.findings
+    assert [one.row for one in found(report, Wrong.NOT_LOGGED, "permit")] == [str(permit)]
+
+
+def test_a_decision_put_into_its_own_batch_in_time_is_named(kept: Kept) -> None:
+    first = kept.one("SELECT id FROM ledger_decision WHERE batch_index = 3")
+    twin = UUID(int=first.int + 1)
+    kept.tamper(
+        "INSERT INTO ledger_decision SELECT %s, at, account, seller, addr, key_id, mac, channel, purpose, mode, 2, 2,"
+        " NULL, rules, '', selector, facts, NULL, batch, 4, overrides FROM ledger_decision WHERE id = %s",
+        *(twin, first),
+    )
+    assert [one.row for one in found(kept.audit(), Wrong.NOT_LOGGED, "decision")] == [str(twin)]
+
+
+def test_an_entry_put_into_the_log_stands_for_nothing_and_is_named(kept: Kept) -> None:
+    made_up = _now_id()
+    kept.tamper("INSERT INTO ledger_logentry SELECT max(index) + 1, 2, %s, sha256('x') FROM ledger_logentry", made_up)
+    kept.publish()
+    assert [one.row for one in found(kept.audit(), Wrong.GONE, "event")] == [str(made_up)]
+
+
+def test_a_record_that_stands_in_the_log_twice_is_named(kept: Kept) -> None:
+    kept.tamper(
+        "INSERT INTO ledger_logentry SELECT (SELECT max(index) + 1 FROM ledger_logentry), kind, source, hash"
+        " FROM ledger_logentry WHERE kind = 4 LIMIT 1"
+    )
+    last = kept.one("SELECT max(index) FROM ledger_logentry")
+    kept.publish()
+    assert str(last) in [one.row for one in found(kept.audit(), Wrong.NOT_LOGGED, "logentry")]
+
+
+def test_a_head_put_in_is_named(kept: Kept) -> None:
+    size = kept.one("SELECT max(size) FROM ledger_checkpoint")
+    kept.tamper(
+        "INSERT INTO ledger_checkpoint SELECT size - 3, sha256(root), at, note FROM ledger_checkpoint WHERE size = %s",
+        size,
+    )
+    assert [one.row for one in found(kept.audit(), Wrong.CHANGED, "checkpoint")] == [str(size - 3)]
+
+
+def test_events_of_a_list_that_changed_places_are_named(kept: Kept) -> None:
+    batch = kept.one("SELECT batch FROM ledger_event WHERE batch_index = 5")
+    kept.tamper("UPDATE ledger_event SET batch_index = 5 - batch_index WHERE batch = %s", batch)
+    assert len(found(kept.audit(), Wrong.REORDERED, "event")) == 5
+
+
+def test_what_a_restore_took_away_leaves_every_row_of_a_batch_in_doubt(kept: Kept) -> None:
+    """After a dump and a restore no row tells any more which transaction wrote it."""
+    kept.tamper("UPDATE ledger_decision SET rules = rules")
+    kept.tamper("UPDATE ledger_permit SET debt = debt")
+    assert kept.audit().well, "the same bytes are the same leaf"
+    row = kept.one(IN_A_BATCH)
+    kept.tamper("UPDATE ledger_decision SET mode = 8, rules = rules WHERE id = %s", row)
+    kept.tamper("UPDATE ledger_decision SET rules = rules")
+    named = found(kept.audit(sample=0), Wrong.CHANGED, "decision")
+    assert len(named) == 4
+    assert str(row) in [one.row for one in named]
+
+
 def test_a_state_that_no_event_explains_is_named(kept: Kept) -> None:
     kept.tamper(
         "INSERT INTO ledger_suppression SELECT gen_random_uuid(), addr + 70, key_id, mac, scope, owner, channels,"
