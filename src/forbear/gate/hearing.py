@@ -124,9 +124,9 @@ class _Ear:
             raise BadInput(
                 "not a message's id", key="message", todo="1 to 200 characters, the same when it comes again"
             )
-        for key, value in (("message", said.message), ("to", said.to or ""), ("from", said.sender)):
+        for name, value in (("message", said.message), ("to", said.to or ""), ("from", said.sender)):
             if "\0" in value or len(value) > 320:
-                raise BadInput("holds the character NUL, or is longer than 320", key=key)
+                raise BadInput("holds the character NUL, or is longer than 320", key=name)
         if len(said.text) > _LONGEST:
             raise BadInput(f"longer than {_LONGEST:,} characters", key="text")
         self.conn, self.account, self.said, self.connector = conn, account, said, connector
