@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forbear.accounts.connect import Connection
@@ -16,7 +18,9 @@ from forbear.core.codes import Verdict
 from forbear.core.errors import BadInput
 from forbear.core.words import Channel, OptOutScope
 from forbear.gate import joins, suppress
+from forbear.gate.consent import every_address_key
 from forbear.gate.opt_out import OptOut, opt_out
+from forbear.ledger import writes
 from tests.conftest import Database
 from tests.gate.conftest import PERSON, House, recorded_call
 
@@ -124,6 +128,21 @@ def test_neither_order_of_a_join_and_a_stop_loses_the_stop(house: House, databas
             assert verdict(house, b) is Verdict.DENY, number
 
 
+def test_a_stop_that_waited_for_a_join_holds_at_what_was_joined_meanwhile(house: House, database: Database) -> None:
+    """The join has the first person and waits for the second; the stop has looked, and waits for the first."""
+    with database.app() as holder, database.app() as one, database.app() as two, ThreadPoolExecutor(2) as pool:
+        with holder.transaction():
+            writes.lock_people(holder, np.array([key.column for key in every_address_key(OTHER, house.gate)], np.int64))
+            joining = pool.submit(lambda: join(house, PERSON, OTHER, conn=one))
+            _wait_for_lock(house.conn, one)
+            said = OptOut(address=PERSON, channel=Channel.VOICE, covers=OptOutScope.ALL)
+            stopping = pool.submit(lambda: opt_out(two, house.account, [said], gate=house.gate))
+            _wait_for_lock(house.conn, two)
+        assert joining.result(30).placed == 0
+        assert stopping.result(30).joined == 1
+    assert verdict(house, OTHER) is Verdict.DENY
+
+
 def test_neither_order_of_a_join_and_a_list_loses_a_stop(house: House, database: Database, tmp_path: Path) -> None:
     """A list takes no person's lock: the gate stands between it and the join."""
     file = tmp_path / "stops.csv"
@@ -164,6 +183,18 @@ def test_joins_and_stops_in_every_order_at_once_do_not_deadlock(house: House, da
         for done in [pool.submit(work, those) for work in (joining, stopping) for those in (people, people[::-1])]:
             done.result(60)
     assert all(verdict(house, one) is Verdict.DENY for one in people)
+
+
+def _wait_for_lock(conn: Connection, waiting: Connection) -> None:
+    """Until that connection waits for somebody's lock; the database tells nobody when one begins to."""
+    for _ in range(3000):
+        row = conn.execute(
+            "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s", [waiting.info.backend_pid]
+        ).fetchone()
+        if row is not None and row[0] == "Lock":
+            return
+        time.sleep(0.01)
+    raise AssertionError("it does not wait")
 
 
 def _at_once(ready: threading.Barrier, what: Callable[[], object]) -> None:
