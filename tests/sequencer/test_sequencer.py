@@ -165,6 +165,21 @@ def test_a_changed_entry_is_refused(
         Sequencer(conn, folder, home).open()
 
 
+def test_a_head_other_than_the_one_that_was_recorded_is_refused(
+    database: Database, conn: Connection, folder: Folder, sequencer: Sequencer, home: Path
+) -> None:
+    happen(conn, 3)
+    sequencer.step()
+    happen(conn, 3)
+    sequencer.step()
+    keys = logkeys.load(home)
+    assert keys is not None
+    text = notes.checkpoint_text(keys.newest.name, 4, bytes(32))  # by our key, and of a size there was
+    folder.publish(notes.sign(text, [keys.newest]))
+    with pytest.raises(LogDiffers, match="no head of 4 entries with this root"):
+        Sequencer(conn, folder, home).open()
+
+
 def test_a_changed_tile_is_refused(conn: Connection, folder: Folder, sequencer: Sequencer, home: Path) -> None:
     happen(conn, 3)
     sequencer.step()
