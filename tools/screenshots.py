@@ -25,10 +25,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+from playwright.sync_api import sync_playwright
+
+from forbear.accounts.connect import Connection, connect
 
 TO: Final = Path(__file__).resolve().parents[1] / "docs" / "screens"
 WIDTHS: Final = {"phone": (390, 844), "desk": (1280, 800)}
-MAIL: Final = "pat@example.net"
 _CONTENT: Final[dict[str, Any]] = {
     "identifies_sender": True,
     "promotional": True,
@@ -49,9 +51,9 @@ def main() -> None:
         with _served() as base:
             from forbear.cli import embedded
 
-            embedded.ensure(home)
-            pages, own = _person(base)
-            _take(base, pages, own)
+            embedded.ensure(home, migrate=False)
+            with connect() as conn:
+                _take(conn, base)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -79,41 +81,43 @@ def _served() -> Iterator[str]:
         server.wait(60)
 
 
-def _person(base: str) -> tuple[str, str]:
-    """(A message's link, a fresh link) of somebody whom two brands write to."""
+def _sender(conn: Connection) -> str:
+    """The API key of an account that writes for two brands."""
     from forbear.accounts import writes
-    from forbear.accounts.connect import connect
 
-    with connect() as conn:
-        account = writes.create_account(conn, "letterworks", "Letterworks")
-        for slug, name in (("harbour-books", "Harbour Books"), ("northlight", "Northlight Lamps")):
-            seller = writes.create_seller(conn, slug, name, country="US", kind="company")
-            writes.link_seller(conn, account, seller)
-        key = writes.create_api_key(conn, account, "screens")
-        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key.token}"}, timeout=60) as http:
-            for slug, on in (("harbour-books", "2026-02-11"), ("northlight", "2025-09-30")):
-                given = {"address": MAIL, "level": "express_written", "given": on, "sellers": [slug]}
-                http.post("/v1/consents", json=given | {"evidence": "form"}).raise_for_status()
-            contact = {"channel": "email", "purpose": "marketing", "to": MAIL, "from": "news@harbour-books.example"}
-            recipient = {"kind": "consumer", "country": "US", "region": "US-FL"}
-            asked = {"contacts": [contact | {"recipient": recipient, "content": _CONTENT}]}
-            answer = http.post("/v1/decisions", json=asked).raise_for_status().json()["answers"][0]
-        page = urlsplit(answer["links"]["unsubscribe"]).path
-        httpx.post(f"{base}{page}/fresh", data={"to": "preferences", "address": MAIL}).raise_for_status()
-        row = conn.execute("SELECT content->>'text' FROM ledger_outbox ORDER BY id DESC LIMIT 1").fetchone()
-        assert row is not None, "the fresh link was queued"
-        own = row[0][row[0].index("/u/") :].partition("/preferences")[0]
-    return page, own
+    account = writes.create_account(conn, "letterworks", "Letterworks")
+    for slug, name in (("harbour-books", "Harbour Books"), ("northlight", "Northlight Lamps")):
+        writes.link_seller(conn, account, writes.create_seller(conn, slug, name, country="US", kind="company"))
+    return writes.create_api_key(conn, account, "screens").token
 
 
-def _take(base: str, pages: str, own: str) -> None:
-    from playwright.sync_api import sync_playwright
+def _person(conn: Connection, base: str, key: str, mail: str) -> tuple[str, str]:
+    """(A message's link, a fresh link) of somebody whom two brands write to."""
+    with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=60) as http:
+        for slug, on in (("harbour-books", "2026-02-11"), ("northlight", "2025-09-30")):
+            given = {"address": mail, "level": "express_written", "given": on, "sellers": [slug]}
+            http.post("/v1/consents", json=given | {"evidence": "form"}).raise_for_status()
+        contact = {"channel": "email", "purpose": "marketing", "to": mail, "from": "news@harbour-books.example"}
+        recipient = {"kind": "consumer", "country": "US", "region": "US-FL"}
+        asked = {"contacts": [contact | {"recipient": recipient, "content": _CONTENT}]}
+        answer = http.post("/v1/decisions", json=asked).raise_for_status().json()["answers"][0]
+    page = urlsplit(answer["links"]["unsubscribe"]).path
+    httpx.post(f"{base}{page}/fresh", data={"to": "preferences", "address": mail}).raise_for_status()
+    row = conn.execute("SELECT content->>'text' FROM ledger_outbox ORDER BY id DESC LIMIT 1").fetchone()
+    assert row is not None, "the fresh link was queued"
+    return page, row[0][row[0].index("/u/") :].partition("/preferences")[0]
 
+
+def _take(conn: Connection, base: str) -> None:
+    """Every page, at every width of a person who has not been here before."""
+    key = _sender(conn)
+    people = {width: _person(conn, base, key, f"pat.{width}@example.net") for width in WIDTHS}
     TO.mkdir(parents=True, exist_ok=True)
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         for width, (across, down) in WIDTHS.items():
+            pages, own = people[width]
             context = browser.new_context(viewport={"width": across, "height": down})
             page = context.new_page()
 
