@@ -66,26 +66,32 @@ class Carried:
     asked: queue.Queue[tuple[dict[str, Any], dict[str, str]]] = field(default_factory=queue.Queue)
     answers: list[int] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)  # references, those refused too
+    holding: threading.Event = field(default_factory=threading.Event)  # not set: it answers nobody yet
     url: str = ""
 
 
 @pytest.fixture
 def carrier() -> Iterator[Carried]:
     made = Carried()
+    made.holding.set()
 
     class Door(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             made.seen.append(body["reference"])
+            made.holding.wait(30)
             status = made.answers.pop(0) if made.answers else 202
             if status == 0:
                 self.connection.close()
                 return
             said = json.dumps({"id": f"c-{len(made.seen)}"}).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            try:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+            except OSError:  # whoever asked is gone
+                return
             if status < 300:
                 made.asked.put((body, dict(self.headers)))
 
