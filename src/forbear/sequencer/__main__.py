@@ -28,8 +28,8 @@ def main() -> int:
     leaving, folder = Leaving(), Folder()
     while not leaving.now():
         try:
-            with connect() as connection, folder.held() as ours:
-                _sequence(connection, folder if ours else None, leaving)
+            with connect() as connection:
+                _stand_by(connection, folder, leaving)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             _log.warning("the store does not answer: %s", type(error).__name__)
             leaving.wait(_EVERY_S)
@@ -39,11 +39,18 @@ def main() -> int:
     return 0
 
 
-def _sequence(connection: Connection, folder: Folder | None, leaving: Leaving) -> None:
-    sequencer = Sequencer(connection, folder)
-    if folder is None or not sequencer.stands_alone():
-        leaving.wait(_EVERY_S)  # another one is at it
-        return
+def _stand_by(connection: Connection, folder: Folder, leaving: Leaving) -> None:
+    """Until it is our turn: one process to a folder, and one to a database."""
+    while not leaving.now():
+        with folder.held() as ours:
+            sequencer = Sequencer(connection, folder)
+            if ours and sequencer.stands_alone():
+                _sequence(connection, sequencer, leaving)
+                return
+        leaving.wait(_EVERY_S)
+
+
+def _sequence(connection: Connection, sequencer: Sequencer, leaving: Leaving) -> None:
     connection.execute(f"LISTEN {WAKE}")
     sequencer.open()
     _log.info("sequencing %s, %d leaves so far", sequencer.folder.at, sequencer.size)
