@@ -159,7 +159,7 @@ def test_one_account_s_link_reaches_nothing_of_another(served: Served) -> None:
     theirs.post("/preferences", act="all")
     more = served.database.app().execute("SELECT DISTINCT owner FROM ledger_suppression").fetchall()
     assert len(owner) == 1
-    assert len(more) == 2
+    assert len(more) == 3, "theirs and their account, and nothing of the first one's"
     assert "Acme" not in theirs.get("/preferences").text
 
 
