@@ -40,6 +40,7 @@ HELP: Final = "help_answer"
 START: Final = "start_answer"
 CONFIRM_WITHIN: Final = 5 * MINUTE  # 47 CFR 64.1200(a)(12)
 UNDER_REVIEW: Final = "under review"
+_CONFIRMED: Final = {OptOutScope.ALL.bit: "stopped", OptOutScope.ALL_BUT_NEEDED.bit: "stopped_but_needed"}
 _ANSWER_WITHIN: Final = 5 * MINUTE
 _LONGEST: Final = 20_000
 _LATE: Final = 7 * DAY
@@ -314,13 +315,13 @@ class _Ear:
         since = written.at if row is None else made_at(row[0])
         if self._answered(CONFIRMATION, since):
             return
-        everything = row is None or row[1] == OptOutScope.ALL.bit
+        key = "stopped" if row is None else _CONFIRMED.get(row[1], "stopped_marketing")
         self._queue(
             CONFIRMATION,
             written.at,
             written.events[0],
             written.at + CONFIRM_WITHIN,
-            "stopped" if everything else "stopped_marketing",
+            key,
         )
 
     def _reply(self, now: int) -> None:
