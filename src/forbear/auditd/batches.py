@@ -8,7 +8,7 @@ another transaction wrote. Else every row of the batch is in doubt and named.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -23,6 +23,7 @@ from forbear.ledger import leaves
 from forbear.tlog import merkle
 
 _NAMED: Final = 5  # rows of one batch, where all of them are in doubt
+_AT_ONCE: Final = 20_000  # decisions in memory
 MILLISECOND: Final = 1_000
 _BATCHES: Final = "SELECT id, at, n, root, xmin::text::bigint FROM ledger_batch WHERE id = ANY(%s)"
 _DECISIONS: Final = (
@@ -112,7 +113,6 @@ def span_of(identity: UUID) -> tuple[UUID, UUID]:
 def check_batches(conn: Connection, logged: Mapping[UUID, bytes], report: Report) -> list[UUID]:
     """`logged`: the roots as the log has them. Returns the decisions that stand in them, for judging them again."""
     batches = read_batches(conn, logged)
-    decisions = read_decisions(conn, list(logged))
     for identity, root in logged.items():
         batch = batches.get(identity)
         if batch is None:
@@ -122,12 +122,29 @@ def check_batches(conn: Connection, logged: Mapping[UUID, bytes], report: Report
             report.add(Wrong.CHANGED, "batch", identity, "its root is not the one that was logged")
         if not same_moment(identity, batch.at):
             report.add(Wrong.BACK_DATED, "batch", identity, "its moment is not that of its id")
-        _check_rows(batch, root, decisions.get(identity, []), report)
-    rows = [row for some in decisions.values() for row in some]
-    check_permits(conn, rows, batches, report)
     report.seen["batches"] += len(logged)
-    report.seen["decisions"] += len(rows)
-    return [row.id for row in rows]
+    found: list[UUID] = []
+    for some in _parts(list(batches.values())):
+        decisions = read_decisions(conn, [batch.id for batch in some])
+        for batch in some:
+            _check_rows(batch, logged[batch.id], decisions.get(batch.id, []), report)
+        rows = [row for part in decisions.values() for row in part]
+        check_permits(conn, rows, batches, report)
+        report.seen["decisions"] += len(rows)
+        found.extend(row.id for row in rows)
+    return found
+
+
+def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """So many batches at once that their decisions fit well into memory."""
+    some: list[Batch] = []
+    for batch in batches:
+        if some and sum(one.n for one in some) + batch.n > _AT_ONCE:
+            yield some
+            some = []
+        some.append(batch)
+    if some:
+        yield some
 
 
 def _check_rows(batch: Batch, root: bytes, rows: Sequence[Decision], report: Report) -> None:

@@ -8,7 +8,7 @@ erasure is an event too.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -87,18 +87,14 @@ def check_events(conn: Connection, logged: Mapping[UUID, bytes], secrets: Sequen
 
 
 def check_lists(conn: Connection, logged: Mapping[UUID, bytes], secrets: Sequence[Secret], report: Report) -> None:
-    """`logged`: the roots of the events of whole lists."""
-    lows, highs = zip(*(span_of(batch) for batch in logged), strict=True) if logged else ((), ())
-    by_list: dict[UUID | None, list[Event]] = defaultdict(list)
-    for row in _read(conn, _LISTED, [list(logged), list(lows), list(highs)]):
-        by_list[row.batch].append(row)
+    """`logged`: the roots of the events of whole lists, which may be long: one at a time."""
     for identity, root in logged.items():
-        rows = sorted(by_list[identity], key=lambda row: (row.batch_index or 0, row.id))
+        low, high = span_of(identity)
+        rows = sorted(_read(conn, _LISTED, [[identity], [low], [high]]), key=lambda row: (row.batch_index or 0, row.id))
         report.seen["events"] += len(rows)
-        if rows and merkle.root([_leaf(row) for row in rows]) == root:
-            continue
-        _name(identity, rows, report)
-    check_parts(conn, [row for rows in by_list.values() for row in rows], secrets, report)
+        if not rows or merkle.root([_leaf(row) for row in rows]) != root:
+            _name(identity, rows, report)
+        check_parts(conn, rows, secrets, report)
 
 
 def _name(identity: UUID, rows: Sequence[Event], report: Report) -> None:
