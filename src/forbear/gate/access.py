@@ -8,7 +8,7 @@ from uuid import UUID
 from forbear.accounts import reads as account_reads
 from forbear.accounts.connect import Connection
 from forbear.core.instants import rfc3339
-from forbear.gate.dossier import Dossier
+from forbear.gate.dossier_shape import Dossier
 from forbear.gate.dossier_words import KNOWN_BY
 from forbear.gate.dossier_zip import plain
 from forbear.ledger import writes

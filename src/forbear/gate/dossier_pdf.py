@@ -13,9 +13,10 @@ from uuid import UUID
 import typst
 
 from forbear.core.instants import moment_of
-from forbear.gate.dossier import BARRED, Dossier, Item, RuleText, Standing
+from forbear.gate.dossier_shape import BARRED, Dossier, Item, RuleText, Standing
 from forbear.gate.dossier_words import KNOWN_BY, moment
 
+MANY: Final = 1_500  # records; of more, each answer gets a line of its own and no more
 _LONG: Final = re.compile(r"\S{30,}")
 _FONTS_HOLD: Final = re.compile(r"[\u0000-\u024f\u0300-\u052f\u1e00-\u23ff\u2500-\u25ff\u27e8\u27e9\ufb00-\ufb06]*")
 _ABOUT: Final = (
@@ -52,6 +53,8 @@ def pdf(made: Dossier, proofs: Mapping[UUID, str], checkpoint: str | None) -> by
             sys_inputs={"dossier": text},
             ignore_system_fonts=_FONTS_HOLD.fullmatch(text) is not None,
             timestamp=made.made_at // 1_000_000,
+            pdf_tags=len(made.items)
+            <= MANY,  # for screen readers; of thousands of records they weigh more than the text
         )
     )
 
@@ -110,6 +113,16 @@ def _span(made: Dossier) -> str:
 
 
 def _short(made: Dossier) -> list[str]:
+    told = _in_short(made)
+    if len(made.items) > MANY:
+        told.append(
+            f"There are {len(made.items):,} records: of each question whether the person may be contacted only a line"
+            " stands here. The archive has every one whole, by its number in the order of time."
+        )
+    return told
+
+
+def _in_short(made: Dossier) -> list[str]:
     if made.empty:
         return [
             "Nothing is recorded about this address. The last section says what was searched. This dossier is itself"
@@ -167,16 +180,33 @@ def _standing(one: Standing) -> dict[str, Any]:
     return {"what": one.what, "whose": one.whose, "lines": lines, "since": since, "state": state, "tone": tone}
 
 
+def _brief(item: Item) -> str | None:
+    """One answer in a line."""
+    known = dict(item.lines)
+    asked = [known.get("asked", ""), *([f"for {item.seller}"] if item.seller else [])]
+    rules = f"rule{'s' if len(item.rules) > 1 else ''} {', '.join(item.rules)}" if item.rules else ""
+    became = known.get("what became of it", "used" if "used" in known and known["used"][:2] != "no" else "")
+    return " · ".join(part for part in (*asked, rules, became) if part)
+
+
 def _months(made: Dossier, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     numbered = list(enumerate(made.items, 1))
+    brief = len(made.items) > MANY
     return [
-        {"name": name, "items": [_item(number, item, titles) for number, item in some]}
+        {"name": name, "items": [_item(number, item, titles, brief) for number, item in some]}
         for name, some in groupby(numbered, key=lambda pair: f"{moment_of(pair[1].at):%B %Y}")
     ]
 
 
-def _item(number: int, item: Item, titles: Mapping[str, str]) -> dict[str, Any]:
+def _item(number: int, item: Item, titles: Mapping[str, str], many: bool) -> dict[str, Any]:
     at = moment_of(item.at)
+    if many and item.verdict is not None:
+        return {
+            "brief": _brief(item),
+            "number": f"No. {number}",
+            "when": f"{at:%d %b %Y %H:%M:%S}",
+            "verdict": item.verdict,
+        }
     lines = [[name, _broken(value)] for name, value in item.lines]
     if item.rules:
         rules = "; ".join(f"{one}: {titles[one]}" for one in item.rules)
@@ -191,6 +221,7 @@ def _item(number: int, item: Item, titles: Mapping[str, str]) -> dict[str, Any]:
     if item.known_by:
         who.append(KNOWN_BY.get(item.known_by, item.known_by))
     return {
+        "brief": None,
         "number": f"No. {number}",
         "day": f"{at:%d %b %Y}",
         "clock": f"{at:%H:%M:%S} UTC",

@@ -15,10 +15,13 @@ from importlib import resources
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import at_of, rfc3339
-from forbear.gate.dossier import Dossier, Tick
+from forbear.gate.dossier import Tick
+from forbear.gate.dossier_shape import Dossier
 from forbear.gate.proofs import Pending, Prover
 from forbear.ledger import blobs
 from forbear.ledger.logfiles import KEYS, Folder
@@ -32,6 +35,7 @@ Dossier of {address}
 Of {scope}. Made {made}.
 
 dossier.pdf        to read
+timeline.jsonl     what happened, in the order of time, with the numbers of dossier.pdf
 records/*.jsonl    every record as it stands in the database, one JSON value a line
 documents/         documents and recordings, each under the SHA-256 of its bytes
 proofs/*.json      one proof for each event and decision: that it is in the log as it is here
@@ -93,6 +97,10 @@ def archive(made: Dossier, proofs: Proofs, pdf: bytes, folder: Folder | None = N
         if rows:
             name = source.replace(" ", "-")
             files[f"records/{name}.jsonl"] = b"".join(_line(row) for row in rows)
+    files["timeline.jsonl"] = b"".join(
+        msgspec.json.encode({"number": number, **msgspec.to_builtins(item)}) + b"\n"
+        for number, item in enumerate(made.items, 1)
+    )
     missing = []
     for one in made.documents:
         content = blobs.read(one.digest)
