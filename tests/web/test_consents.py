@@ -10,6 +10,7 @@ import pytest
 
 from forbear.accounts.permissions import Permission
 from forbear.core.canonical import digest
+from forbear.gate import erase
 from forbear.ledger import blobs
 from tests.web.conftest import INFORMATIONAL, Served
 from tests.web.test_decisions import problem
@@ -226,3 +227,46 @@ def test_the_uses_come_a_page_at_a_time(served: Served) -> None:
     second = served.http.get(f"/v1/consents/{consent}/uses", params={"limit": 2, "after": first["next"]}).json()
     assert [one["decision"] for one in first["uses"] + second["uses"]] == ids[::-1]
     assert second["next"] is None
+
+
+def test_a_promised_frequency_is_a_cap(served: Served) -> None:
+    offer = {
+        "channel": "email",
+        "purpose": "marketing",
+        "from": "news@acme.example",
+        "to": "pat@example.net",
+        "recipient": {"kind": "consumer", "country": "DE"},
+        "content": {
+            "identifies_sender": True,
+            "postal_address": True,
+            "subject_accurate": True,
+            "header_accurate": True,
+            "promotional": True,
+            "identified_as_ad": True,
+            "opt_out": {"kind": "url", "requires_login": False},
+        },
+    }
+    give(
+        served,
+        address="pat@example.net",
+        level="express",
+        channels=["email"],
+        names_seller=True,
+        evidence="form 7",
+        promised={"messages": 2, "days": 30},
+    )
+    found = [served.decide(offer, redeem=True).json()["answers"][0] for _ in range(3)]
+    assert [one["verdict"] for one in found] == ["allow", "allow", "defer"], found
+    assert "promise" in " ".join(found[2]["rules"])
+
+
+def test_a_document_is_erased_with_the_last_person_it_is_about(served: Served) -> None:
+    shared = upload(served, b"%PDF-1.7 of two").json()["digest"]
+    own = upload(served, b"%PDF-1.7 of one").json()["digest"]
+    give(served, documents=[shared, own])
+    give(served, address="+13055550124", documents=[shared])
+    owner = served.database.owner()
+    for address, left in ((PERSON, [True, False]), ("+13055550124", [False, False])):
+        erase.erase(owner, address, account=None, by="Robin", reason="asked", place="CA-ON")
+        there = [served.http.get(f"/v1/evidence/{one}").status_code == 200 for one in (shared, own)]
+        assert there == left

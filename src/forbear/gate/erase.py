@@ -380,10 +380,15 @@ def _told(why: Sequence[tuple[str, Duty, int]], changed: dict[str, int]) -> list
 
 
 def _documents_of(conn: Connection, events: Sequence[UUID]) -> list[bytes]:
-    """The digests of what only these events have as evidence."""
+    """The digests of what only these events have as evidence.
+
+    Neither an event whose personal part is gone nor the upload itself is a reason to keep a document.
+    """
     rows = conn.execute(
         "SELECT DISTINCT digest FROM ledger_evidence e WHERE event = ANY(%(events)s) AND NOT EXISTS"
-        " (SELECT FROM ledger_evidence o WHERE o.digest = e.digest AND o.event <> ALL(%(events)s))",
+        " (SELECT FROM ledger_evidence o JOIN ledger_event u ON u.id = o.event JOIN ledger_personal p"
+        " ON p.event = o.event WHERE o.digest = e.digest"
+        " AND o.event <> ALL(%(events)s) AND NOT (u.kind = 'evidence:kept' AND o.account = e.account))",
         {"events": columns.uuids(list(events))},
     )
     return [bytes(row[0]) for row in rows]

@@ -69,11 +69,18 @@ class Given(NamedTuple):
 
 
 def ask(
-    conn: Connection, form: Form, typed: str, *, page: str = "", language: str = "", gate: Gate | None = None
+    conn: Connection,
+    form: Form,
+    typed: str,
+    *,
+    base: str = _FALLBACK_URL,
+    page: str = "",
+    language: str = "",
+    gate: Gate | None = None,
 ) -> str | None:
     """Somebody typed an address. Returns the token of the page that takes a code; None: it is no address.
 
-    Does the same whatever is known of the address.
+    Does the same whatever is known of the address. `base`: where this installation answers, if it was not told.
     """
     gate = gate or opened()
     channel = _channel(form)
@@ -81,7 +88,7 @@ def ask(
     if key is None:
         return None
     identity = forms.new_id(writes.now(conn))
-    part = {"address": typed.strip(), "page": page[:2000], "language": language}
+    part = {"address": typed.strip(), "page": page[:2000], "language": language, "base": base}
     with conn.transaction():
         optins.keep(conn, identity, form.id, key, part, urandom(32), VALID_S[channel])
         conn.execute("SELECT pg_notify(%s, '')", [writes.WAITING])
@@ -165,7 +172,7 @@ def _put(conn: Connection, row: OptIn, found: forms.Open, channel: Channel, addr
 
 def _question(row: OptIn, found: forms.Open, channel: Channel, code: str) -> dict[str, object]:
     """Nothing of what was typed stands in it, so that no form carries a stranger's words."""
-    base = public_url() or _FALLBACK_URL
+    base = public_url() or str(row.part.get("base") or _FALLBACK_URL)
     token = sign(_LINK, row.id, token_keys())
     texts = _texts().get(found.form.language.partition("-")[0].lower(), _texts()["en"])
 
@@ -324,7 +331,7 @@ def not_me(conn: Connection, token: str) -> Given:
 
 def forget(conn: Connection) -> int:
     """What ran out is forgotten; that an address was asked is remembered for a day, lest it be asked too often."""
-    return optins.forget(conn, DAY_S)
+    return optins.forget(conn)
 
 
 def _since_s(row: OptIn) -> int:

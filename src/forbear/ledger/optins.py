@@ -57,6 +57,8 @@ class OptIn(NamedTuple):
         return self.expires_at <= self.now
 
 
+REMEMBERED_S: Final = 86_400
+"""For how long an address that was asked is known by its key, so that it is not asked too often."""
 _FORM: Final = (
     "SELECT id, account, seller, slug, list, channel, purposes, level, covers, country, wording, language, origins,"
     " promised_n, promised_days, opened_at, closed_at FROM ledger_form"
@@ -203,8 +205,8 @@ def complained(conn: Connection, keys: Sequence[AddressKey], owners: Sequence[UU
     return row is not None
 
 
-def forget(conn: Connection, keep_s: int) -> int:
-    """What is personal of those that ran out goes at once; that somebody was asked is kept for `keep_s`.
+def forget(conn: Connection, keep_s: int = REMEMBERED_S) -> int:
+    """What is personal of those that ran out goes at once; that an address was asked, `keep_s` after it was.
 
     Returns how many were forgotten whole.
     """

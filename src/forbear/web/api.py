@@ -105,6 +105,21 @@ class Api(NinjaAPI):
                 **problems,
             },
         }
+        document["paths"].setdefault("/v1/evidence", {})["post"] = {
+            "operationId": "keep_evidence",
+            "summary": "Keep a document or recording",
+            "description": "Written down as it comes, by the SHA-256 of its bytes; a consent then names it.",
+            "tags": ["consents"],
+            "security": [{"ApiKey": []}],
+            "requestBody": {
+                "required": True,
+                "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            },
+            "responses": {
+                "201": {"description": "Its digest, its size, and the media type its bytes show"},
+                "413": problems["413"],
+            },
+        }
         for path in document["paths"].values():
             for operation in path.values():
                 for status in ("401", "403", "422", "503"):

@@ -68,7 +68,8 @@ def form(request: HttpRequest, account: str, slug: str, embed: bool = False) -> 
         typed = request.POST.get("address", "")
         if request.POST.get(forms.TRAP):
             return page.sent(opt_in.nothing())
-        token = opt_in.ask(conn, found.form, typed, page=_asked_on(request), language=page.language)
+        base, where = page.url_of(""), _asked_on(request)
+        token = opt_in.ask(conn, found.form, typed, base=base, page=where, language=page.language)
         return page.form(typed=typed[:320], wrong=True) if token is None else page.sent(token)
 
 
