@@ -189,6 +189,46 @@ def test_opt_outs_relationships_and_counts_become_columns() -> None:
     assert facts.confirmations_sent.tolist() == [1, -1]
 
 
+def test_lists_pauses_promises_and_imported_consents_become_columns() -> None:
+    case = line(
+        contact__list="news",
+        contact__campaign="winter",
+        opt_outs=[
+            {"scope": "list", "list": "news", "until": "2026-12-24T00:00:00Z"},
+            {"scope": "list", "list": "offers"},
+            {"scope": "list"},
+            {"scope": "campaign", "campaign": "spring", "list": "news"},
+        ],
+        consents=[
+            {"promised_n": 4, "promised_days": 30},
+            {"imported": True},
+            {"promised_n": 32767, "promised_days": 1},
+        ],
+    )
+    facts = facts_of([parse(case)])
+    assert facts.opt_outs is not None
+    assert facts.opt_outs.same.tolist() == [YES, NO, NOT_KNOWN, NO]
+    assert facts.opt_outs.until.tolist() == [parse_rfc3339("2026-12-24T00:00:00Z"), MISSING, MISSING, MISSING]
+    assert facts.consents is not None
+    assert facts.consents.imported.tolist() == [NO, YES, NO]
+    assert facts.consents.promised_n.tolist() == [4, 0, 32767]
+    assert facts.consents.promised_days.tolist() == [30, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "promised",
+    [
+        {"promised_n": 4},
+        {"promised_days": 30},
+        {"promised_n": 0, "promised_days": 30},
+        {"promised_n": 1, "promised_days": 32768},
+    ],
+)
+def test_a_promise_is_so_many_contacts_in_so_many_days(promised: dict[str, int]) -> None:
+    with pytest.raises(BadInput, match=r"consents\[0\]\.promised_n"):
+        parse(line(consents=[promised]))
+
+
 def test_contacts_alike_share_one_selector() -> None:
     facts = facts_of([parse(line(id=str(i))) for i in range(3)] + [parse(line(contact__mode="live"))])
     assert facts.selector.tolist() == [0, 0, 0, 1]

@@ -48,6 +48,7 @@ from forbear.kernel.case import (
 
 LONGEST_LINE: Final = 1 << 20  # bytes
 MOST_ENTRIES: Final = 10_000  # of one list
+MOST_PROMISED: Final = 32_767  # contacts or days
 SCHEMA: Final = 1
 YEARS: Final = range(1970, 3000)  # of instants; a day may be any (a consent until 9999-12-31 has no end)
 
@@ -228,8 +229,10 @@ def _recipient(part: _Part | None) -> Recipient:
 def _consent(part: _Part) -> Consent:
     until = part.take("until")
     promised_n, promised_days = part.count("promised_n"), part.count("promised_days")
-    if (promised_n is None) != (promised_days is None) or 0 in (promised_n, promised_days):
-        part.fail("goes with `promised_days`: so many contacts in so many days, both from 1", "promised_n")
+    stated = [one for one in (promised_n, promised_days) if one is not None]
+    if len(stated) == 1 or not all(1 <= one <= MOST_PROMISED for one in stated):
+        most = f"both from 1 to {MOST_PROMISED:,}"
+        part.fail(f"goes with `promised_days`: so many contacts in so many days, {most}", "promised_n")
     return part.done(
         Consent(
             level=part.word("level", ConsentLevel),

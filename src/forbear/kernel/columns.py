@@ -28,8 +28,6 @@ from forbear.kernel.facts import (
     Selector,
 )
 
-_MOST = 32_767  # contacts or days of a promise, as the columns hold them
-
 
 def facts_of(cases: Sequence[Case]) -> Facts:
     """A row for each case, in order. A case has no account: its standing is good, nothing is suppressed."""
@@ -145,8 +143,8 @@ def _consents(cases: Sequence[Case]) -> Consents | None:
         names_seller=_int8(_three(one.names_seller) for _, one in rows),
         withdrawn_at=_int64(_at(one.withdrawn) for _, one in rows),
         imported=_int8(_three(one.imported) for _, one in rows),
-        promised_n=_int16(min(one.promised_n or 0, _MOST) for _, one in rows),
-        promised_days=_int16(min(one.promised_days or 0, _MOST) for _, one in rows),
+        promised_n=_int16(one.promised_n or 0 for _, one in rows),
+        promised_days=_int16(one.promised_days or 0 for _, one in rows),
     )
 
 
