@@ -36,7 +36,11 @@ class Inbox:
 
     mails: queue.Queue[tuple[list[str], EmailMessage]] = field(default_factory=queue.Queue)
     answers: list[str] = field(default_factory=list)
+    goodbye: str = "221 bye"
     url: str = ""
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        return self.goodbye
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.answers:

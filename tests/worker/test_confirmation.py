@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from forbear.accounts import writes as accounts
 from forbear.core.words import Channel
 from forbear.gate import outbox
+from forbear.worker.carriers import Smtp
 from tests.conftest import Database
 from tests.worker.conftest import OURS, PERSON, Carried, Inbox, Sender, by_http, by_mail, until, working
 
@@ -181,3 +184,23 @@ def test_a_sample_sends_nothing_and_shows_everything(sender: Sender, monkeypatch
     assert (one.to, one.state) == (PERSON, "sent")
     (event,) = sender.events("message:sent")
     assert event["by"] == "outbox page of a sample: nothing left"
+
+
+def test_a_mail_server_that_says_goodbye_badly_has_taken_the_mail_all_the_same(sender: Sender, inbox: Inbox) -> None:
+    inbox.goodbye = "421 closing"
+    sender.hears("unsubscribe", sender="pat@example.org", country="US")
+    with working(by_mail(inbox)):
+        inbox.mails.get(timeout=20)
+        until(lambda: sender.outbox()[0][1])
+    assert inbox.mails.empty()
+
+
+def test_a_mail_server_that_is_not_there_is_tried_again(sender: Sender) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"smtp://127.0.0.1:{free.getsockname()[1]}?tls=off"
+        sender.hears("unsubscribe", sender="pat@example.org", country="US")
+        with working({Channel.EMAIL: Smtp(url, "stop@acme.example")}):
+            until(lambda: sender.outbox()[0][3] == 1)
+    assert sender.outbox()[0][4] == "no connection: ConnectionRefusedError"
+    assert sender.outbox()[0][1:3] == (False, False)

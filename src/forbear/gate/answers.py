@@ -11,7 +11,7 @@ ENGLISH: Final = "en"
 
 
 def text(language: str, key: str, **named: str) -> str:
-    """`subject`, `stopped`, `stopped_marketing`, `stopped_but_needed`, `help`, `start`; English for what we do not speak."""
+    """`subject`, `stopped`, `stopped_marketing`, `stopped_but_needed`, `help` or `start`; in English failing others."""
     known = _texts()
     found = known.get(language, known[ENGLISH])[key]
     for name, value in named.items():  # not `format`: a seller's name may hold a brace

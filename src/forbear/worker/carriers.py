@@ -6,6 +6,8 @@ What comes of an attempt is one of three: it was taken (`Taken`), it was refused
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -84,20 +86,27 @@ class Smtp:
     def carry(self, message: UUID, kind: str, channel: Channel, content: dict[str, Any], at: int) -> Outcome:
         mail = compose(message, self._sender, content, at)
         to = str(content["to"])
-        handed_over = False
         try:
-            with self._connected() as server:
-                handed_over = True  # from here on a broken line leaves it open
-                server.send_message(mail, from_addr=parseaddr(self._sender)[1], to_addrs=[to])
-        except smtplib.SMTPRecipientsRefused as error:
-            return _refused(*next(iter(error.recipients.values()), (550, b"")))
-        except smtplib.SMTPResponseException as error:
-            return _refused(error.smtp_code, error.smtp_error)
+            server = self._connected()
         except smtplib.SMTPNotSupportedError:
             return NotNow("the mail server offers no TLS or login")
+        except smtplib.SMTPResponseException as error:  # ours to mend, not the message's fault
+            return NotNow(f"SMTP {error.smtp_code} before any mail")
         except (OSError, smtplib.SMTPException) as error:
-            what = type(error).__name__
-            return Unknown(f"the line broke: {what}") if handed_over else NotNow(f"no connection: {what}")
+            return NotNow(f"no connection: {type(error).__name__}")
+        try:  # from here on a broken line leaves it open whether it was taken
+            server.send_message(mail, from_addr=parseaddr(self._sender)[1], to_addrs=[to])
+        except smtplib.SMTPRecipientsRefused as error:
+            return _refused(*next(iter(error.recipients.values()), (550, b"")))
+        except smtplib.SMTPNotSupportedError:
+            return Refused("the mail server takes no such address")
+        except smtplib.SMTPResponseException as error:
+            return _refused(error.smtp_code, error.smtp_error)
+        except (OSError, smtplib.SMTPException) as error:
+            return Unknown(f"the line broke: {type(error).__name__}")
+        finally:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                server.quit()  # whatever it answers: the mail was taken or not before
         return Taken("smtp", str(mail["Message-ID"]))
 
     def _connected(self) -> smtplib.SMTP:
@@ -162,7 +171,7 @@ class Http:
             if isinstance(reason, ConnectionRefusedError | ssl.SSLError) or "resolution" in str(reason):
                 return NotNow(f"no connection: {type(reason).__name__}")
             return Unknown(f"the line broke: {type(reason).__name__}")
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             return Unknown(f"the line broke: {type(error).__name__}")
 
 
@@ -185,8 +194,8 @@ def configured() -> dict[Channel, Carrier]:
     if mail:
         found[Channel.EMAIL] = Smtp(mail, os.environ.get("FORBEAR_MAIL_FROM", ""))
     if carrier:
-        http = Http(carrier, _secret("FORBEAR_CARRIER_SECRET"))
-        found |= {Channel.SMS: http, Channel.VOICE: http}
+        texts = Http(carrier, _secret("FORBEAR_CARRIER_SECRET"))
+        found |= {Channel.SMS: texts, Channel.VOICE: texts}
     return found
 
 
