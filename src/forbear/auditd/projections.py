@@ -127,7 +127,8 @@ _STOPS_CHANGED: Final = (
     " THEN 'it ends at another moment than was said'"
     " WHEN NOT e.payload ?| ARRAY['until', 'import'] AND r.until IS NOT NULL THEN 'it ends, and that was not said'"
     " WHEN e.kind = %(opt_out)s AND NOT r.said THEN 'the person said it, and it counts as if a list did'"
-    " WHEN r.at > e.happened_at THEN 'it counts from later than its event'"
+    " WHEN r.at > CASE e.kind WHEN %(opt_out)s THEN e.happened_at ELSE e.learnt_at END"
+    " THEN 'it counts from later than its event'"
     " END AS what FROM ledger_suppression r JOIN ledger_event e ON e.id = r.id"
 )
 
