@@ -16,9 +16,11 @@ import pytest
 from forbear.accounts.connect import Connection
 from forbear.core.codes import Verdict
 from forbear.core.errors import BadInput
+from forbear.core.keys import Secret
 from forbear.core.words import Channel, OptOutScope
 from forbear.gate import joins, suppress
 from forbear.gate.consent import every_address_key
+from forbear.gate.opened import Gate
 from forbear.gate.opt_out import OptOut, opt_out
 from forbear.ledger import writes
 from tests.conftest import Database
@@ -209,3 +211,18 @@ def test_a_refused_opt_out_leaves_its_connection_good(house: House) -> None:
         with pytest.raises(BadInput, match="future"):
             stop(house, at=2**60)
     assert verdict(house, PERSON) is Verdict.DENY
+
+
+def test_a_stop_by_a_link_older_than_the_secret_is_written_under_the_newest_key(house: House) -> None:
+    said = OptOut(address="pat@example.org", channel=Channel.EMAIL, covers=OptOutScope.MARKETING)
+    opt_out(house.conn, house.account, [said], gate=house.gate)
+    old = every_address_key("pat@example.org", house.gate)[0]
+    newer = Gate(house.gate.engine, house.gate.registries, (Secret(9, b"9" * 32), *house.gate.secrets))
+    by_link = OptOut(address="", channel=Channel.EMAIL, covers=OptOutScope.ALL)
+    opt_out(house.conn, house.account, [by_link], keys=[old], gate=newer)
+    (row,) = house.conn.execute("SELECT key_id FROM ledger_suppression WHERE covers = 1").fetchall()
+    assert row[0] == 9
+    never_met = old._replace(column=old.column ^ 1)
+    opt_out(house.conn, house.account, [by_link], keys=[never_met], gate=newer)
+    rows = house.conn.execute("SELECT addr FROM ledger_suppression WHERE covers = 1 AND key_id <> 9").fetchall()
+    assert rows == [(never_met.column,)]

@@ -28,7 +28,7 @@ from forbear.gate.decide import KEY_STANDS
 from forbear.gate.opened import Gate, opened
 from forbear.kernel.deadlines import Due, opt_out_due
 from forbear.kernel.reach import Reach, opt_out_reach
-from forbear.ledger import addresses, columns, writes
+from forbear.ledger import addresses, columns, reads, writes
 from forbear.ledger.kinds import Kind, KnownBy, Scope
 
 _LONGEST = 20_000
@@ -100,7 +100,7 @@ def opt_out(
     wanted: list[tuple[OptOut, list[AddressKey], list[UUID]]] = []
     for place, one in enumerate(said):
         by_key = keys[place] if keys else None
-        own = _probes(one, gate, place) if by_key is None else [by_key]
+        own = _probes(one, gate, place) if by_key is None else _newest(conn, account, by_key, gate)
         wanted.append((one, own, _sellers(one, by_slug, place)))
         if one.text is not None and len(one.text) > _LONGEST:
             raise BadInput(f"longer than {_LONGEST:,} characters", key=f"[{place}].text")
@@ -212,6 +212,17 @@ def _bound(
     if reach.scope is not Binding.SELLER:
         return [(Scope.ACCOUNT, account, None)]
     return [(Scope.SELLER, seller, seller) for seller in sellers]
+
+
+def _newest(conn: Connection, account: UUID, key: AddressKey, gate: Gate) -> list[AddressKey]:
+    """A link may be older than the secret that now keys addresses: what is redeemed is looked for under the newest.
+
+    Where no personal part has the address any more, the older key alone: decisions look for that too.
+    """
+    if not key.mac or key.secret_id == gate.secret.id:
+        return [key]
+    text = reads.known_address(conn, account, key.column, key.mac)
+    return list(dict.fromkeys([*(every_address_key(text, gate) if text else ()), key]))
 
 
 def _probes(one: OptOut, gate: Gate, place: int) -> list[AddressKey]:

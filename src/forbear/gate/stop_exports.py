@@ -142,9 +142,10 @@ LEFT JOIN ledger_event e ON e.id = s.id
 LEFT JOIN ledger_personal p ON p.event = s.id
 LEFT JOIN LATERAL (
     SELECT p2.part FROM ledger_event e2 JOIN ledger_personal p2 ON p2.event = e2.id
-    WHERE s.mac IS NOT NULL AND e2.addr = s.addr AND e2.mac = s.mac AND e2.account = %(account)s
+    WHERE s.mac IS NOT NULL AND (p.part IS NULL OR position('"address":"'::bytea IN p.part) = 0)
+        AND e2.addr = s.addr AND e2.mac = s.mac AND e2.account = %(account)s
         AND position('"address":"'::bytea IN p2.part) > 0 LIMIT 1
-) q ON p.part IS NULL OR position('"address":"'::bytea IN p.part) = 0
+) q ON true
 WHERE s.owner = ANY(%(owners)s) AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until > clock_timestamp())
 ORDER BY s.addr, s.mac, s.said DESC, s.last_at
 """
