@@ -19,7 +19,7 @@ from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.gate import settle
 from forbear.gate.proofs import Pending, Prover, is_logged
-from forbear.ledger import addresses, logkeys, writes
+from forbear.ledger import addresses, log, logkeys, writes
 from forbear.ledger.kinds import Kind, KnownBy, Outcome
 from forbear.ledger.logfiles import Folder, LogDiffers
 from forbear.sequencer.run import Sequencer
@@ -60,6 +60,21 @@ def test_an_event_is_pending_and_then_proved(conn: Connection, sequencer: Sequen
     assert is_logged(conn, event)
     assert holds(json.loads(json.dumps(proof)), vkey) == ["event is entry 1"]
     assert "1202555" not in json.dumps(proof)
+
+
+def test_what_has_its_place_but_no_head_yet_is_pending_too(
+    conn: Connection, sequencer: Sequencer, prover: Prover, vkey: str, folder: Folder, home: Path
+) -> None:
+    (event,) = happen(conn)
+    with conn.transaction():
+        assert log.place(conn, sequencer.size, 10)  # and then the sequencer died
+    with pytest.raises(Pending):
+        prover.prove(conn, event)
+    assert not is_logged(conn, event)
+    Sequencer(conn, folder, home).open()
+    proof = prover.prove(conn, event)
+    assert proof is not None
+    assert holds(proof, vkey) == ["event is entry 1"]
 
 
 def test_the_personal_part_is_shown_to_be_the_one_that_was_logged(

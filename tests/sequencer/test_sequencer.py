@@ -263,6 +263,20 @@ def test_a_lost_key_stops_the_log_until_it_is_said_why(
     assert payload["lost"] == "the disk burnt"
 
 
+def test_a_key_that_nobody_vouches_for_signs_nothing(
+    conn: Connection, folder: Folder, sequencer: Sequencer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = folder.checkpoint()
+    monkeypatch.setenv(logkeys.KEY, notes.Signer("log.example.org/forbear", b"\7" * 32).skey)
+    happen(conn)
+    with pytest.raises(BadInput, match="which signed last, is not here"):
+        sequencer.step()
+    with pytest.raises(BadInput, match="which signed last, is not here"):
+        Sequencer(conn, folder, home).open()
+    assert folder.checkpoint() == note
+    assert len(logkeys.known(conn)) == 1
+
+
 def test_keys_are_read_by_nobody_else_and_never_printed(home: Path) -> None:
     keys = logkeys.make("log.example.org/x", home, at=0)
     path = home / logkeys.FILE
