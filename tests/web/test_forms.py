@@ -40,6 +40,7 @@ def _no_other_test_has_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_form_is_opened_listed_and_closed_and_its_name_is_free_again(served: Served) -> None:
     made = open_form(served)
     assert made["page"].endswith(PAGE)
+    assert (made["list"], served.http.get("/v1/forms/news").json()) == ("Acme news", made)
     assert WORDS["text"] in made["snippet"]
     assert 'src="' in made["frame"]
     problem(served.http.post("/v1/forms", json=FORM | {"wording": made["wording"]}), 422, "bad-input")

@@ -156,7 +156,7 @@ def _put(conn: Connection, row: OptIn, found: forms.Open, channel: Channel, addr
         (one.value for one in account_reads.sender_identities(conn, form.seller) if one.channel == channel), None
     )
     writes.queue_message(
-        *(conn, now, KIND, event, row.address, channel.bit, form.language),
+        *(conn, now, KIND, event, row.address, channel.bit, _language(row, form)),
         {
             "to": address,
             **content,
@@ -174,7 +174,9 @@ def _question(row: OptIn, found: forms.Open, channel: Channel, code: str) -> dic
     """Nothing of what was typed stands in it, so that no form carries a stranger's words."""
     base = public_url() or str(row.part.get("base") or _FALLBACK_URL)
     token = sign(_LINK, row.id, token_keys())
-    texts = _texts().get(found.form.language.partition("-")[0].lower(), _texts()["en"])
+    language = _language(row, found.form)
+    texts = _texts()[language]
+    carried = "" if language == found.form.language else f"?lang={language}"
 
     def said(key: str) -> str:
         text = texts[key]
@@ -182,8 +184,8 @@ def _question(row: OptIn, found: forms.Open, channel: Channel, code: str) -> dic
             ("seller", found.seller),
             ("list", found.form.list),
             ("code", code),
-            ("link", f"{base}/c/{token}"),
-            ("not_me", f"{base}/n/{token}"),
+            ("link", f"{base}/c/{token}{carried}"),
+            ("not_me", f"{base}/n/{token}{carried}"),
         ):
             text = text.replace("{" + name + "}", value)
         return text
@@ -191,6 +193,14 @@ def _question(row: OptIn, found: forms.Open, channel: Channel, code: str) -> dic
     if channel is Channel.EMAIL:
         return {"subject": said("subject"), "text": said("mail"), "headers": {"Auto-Submitted": "auto-generated"}}
     return {"text": said("sms")}
+
+
+def _language(row: OptIn, form: Form) -> str:
+    """The one the page was read in, else the form's; English where we do not speak it."""
+    for tag in (str(row.part.get("language", "")), form.language):
+        if (language := tag.partition("-")[0].lower()) in _texts():
+            return language
+    return "en"
 
 
 @cache

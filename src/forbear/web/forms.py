@@ -72,7 +72,7 @@ class FormsOut(Schema):
     forms: list[FormOut]
 
 
-@router.post("/forms", response={201: FormOut}, tags=["forms"])
+@router.post("/forms", response={201: FormOut}, by_alias=True, tags=["forms"])
 def open_form(request: HttpRequest, payload: FormIn) -> Status[dict[str, Any]]:
     """Open a form: from now on people can opt in by it, and each is asked to confirm."""
     asks = caller(request, Permission.CONSENT_WRITE)
@@ -84,7 +84,7 @@ def open_form(request: HttpRequest, payload: FormIn) -> Status[dict[str, Any]]:
         return Status(201, form_out(made, gate_forms.whole(connection, made), base_of(request)))
 
 
-@router.get("/forms", response=FormsOut, tags=["forms"])
+@router.get("/forms", response=FormsOut, by_alias=True, tags=["forms"])
 def forms(request: HttpRequest) -> dict[str, Any]:
     """Every form of the account, the open ones first."""
     asks = caller(request, Permission.CONSENT_READ)
@@ -95,7 +95,7 @@ def forms(request: HttpRequest) -> dict[str, Any]:
         }
 
 
-@router.get("/forms/{slug}", response=FormOut, tags=["forms"])
+@router.get("/forms/{slug}", response=FormOut, by_alias=True, tags=["forms"])
 def one_form(request: HttpRequest, slug: str) -> dict[str, Any]:
     """An open form."""
     asks = caller(request, Permission.CONSENT_READ)
