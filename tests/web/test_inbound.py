@@ -20,6 +20,7 @@ from forbear.accounts.home import load_secrets
 from forbear.accounts.permissions import Permission
 from forbear.core import signatures
 from tests.web.conftest import INFORMATIONAL, Served
+from tests.web.optins import open_form
 
 PERSON = "+13055550123"
 TEXT: dict[str, Any] = {"channel": "sms", "from": PERSON, "to": "+12025550100", "message": "m1", "text": "STOP"}
@@ -171,6 +172,20 @@ def test_start_of_somebody_who_stopped_is_answered_once_a_day(served: Served) ->
     hear(served, message="m2")
     assert hear(served, message="m3", text="START").json()["heard"][0]["answer"] == "start_answer"
     assert hear(served, message="m4", text="start").json()["heard"][0]["answer"] is None
+
+
+def test_start_of_somebody_who_stopped_names_the_form_to_sign_up_by(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORBEAR_PUBLIC_URL", "https://stop.example.org")
+    open_form(served, channel="sms", country=None)
+    hear(served)
+    hear(served, message="m2", text="START")
+    with served.database.app() as conn:
+        row = conn.execute("SELECT content->>'text' FROM ledger_outbox WHERE kind = 'start_answer'").fetchone()
+    assert row is not None
+    assert row[0].startswith("Acme: you said STOP before.")
+    assert row[0].rpartition(" ")[2].startswith("https://stop.example.org/f/acme/")
 
 
 def test_help_is_answered_once_a_day_also_after_a_stop(served: Served) -> None:

@@ -25,11 +25,12 @@ from forbear.core.instants import DAY, MINUTE, moment_of
 from forbear.core.keys import AddressKey, phone_of
 from forbear.core.uuid7 import made_at
 from forbear.core.words import Channel, OptOutScope, Way
-from forbear.gate import answers
+from forbear.gate import answers, forms
 from forbear.gate import opt_out as gate_opt_out
 from forbear.gate.claims import address_key
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
+from forbear.gate.links import public_url
 from forbear.gate.opened import Gate, opened
 from forbear.ledger import addresses, columns, writes
 from forbear.ledger.kinds import Kind, KnownBy, Scope
@@ -339,7 +340,7 @@ class _Ear:
         seller = self.sellers[0]
         content: dict[str, object] = {
             "to": self.said.sender.strip(),
-            "text": answers.text(self.language, key, seller=seller.name),
+            "text": answers.text(self.language, key, seller=seller.name) + (self._form() if kind == START else ""),
         }
         if self.said.to:
             content["from"] = self.said.to
@@ -356,6 +357,18 @@ class _Ear:
             seller=seller.id,
         )
         self.answer = kind if queued else None
+
+    def _form(self) -> str:
+        """Where to sign up again: the newest open form of the seller on this channel, whose answer is confirmed."""
+        base = public_url()
+        found = [
+            form
+            for form in forms.listed(self.conn, self.account.id)
+            if form.seller == self.sellers[0].id and form.channel == self.said.channel.bit and form.closed_at is None
+        ]
+        if base is None or not found:
+            return ""
+        return f" {base}/f/{self.account.slug}/{max(found, key=lambda form: form.id).slug}"
 
     def _answered(self, kind: str, since: int) -> bool:
         """Whether one of the kind was queued since and may have left. The caller holds the person's lock."""
