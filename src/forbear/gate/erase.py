@@ -258,6 +258,16 @@ def _erase(
                 _add(changed, {"attempts": erasures.move_attempts(owner, one, attempts)})
         parts = erasures.erase_parts(owner, gone, kept, now)
     writes.place_suppressions(owner, columns.ids_of([event]), addresses.of_keys([kept_as]), stop, now, event)
+    told = _told(why, changed)
+    others = _of_others(owner, people) if account is not None else 0
+    if others:
+        told.append(
+            Kept(
+                what="suppressions that the operator or a partner placed, with the number",
+                why="they are not this account's to change; the operator erases everywhere with --all",
+                n=others,
+            )
+        )
     said = Erased(
         event=event,
         at=now,
@@ -266,9 +276,17 @@ def _erase(
         changed=changed,
         parts=parts,
         documents=0,
-        kept=_told(why, changed),
+        kept=told,
     )
     return _Found(event, gone, said)
+
+
+def _of_others(conn: Connection, people: Sequence[Person]) -> int:
+    """How many suppressions still stand under the number itself."""
+    row = conn.execute(
+        "SELECT count(*) FROM ledger_suppression WHERE addr = %s AND lifted_at IS NULL", [people[0].key.column]
+    ).fetchone()
+    return int(row[0]) if row is not None and phone_of(people[0].key.column) is not None else 0
 
 
 def _add(total: dict[str, int], more: dict[str, int]) -> None:
