@@ -25,6 +25,7 @@ from forbear.gate.decide import KEY_STANDS
 from forbear.gate.opened import Gate, opened
 from forbear.ledger import addresses, blobs, columns, evidence, writes
 from forbear.ledger import consents as stored
+from forbear.ledger.attempts import KEPT_DAYS
 from forbear.ledger.kinds import Kind, KnownBy
 from forbear.ledger.writes.consents import Promise, Standing
 
@@ -131,8 +132,9 @@ def _prepared(conn: Connection, gate: Gate, account: UUID, one: Given, place: in
         text: str | None = getattr(one, name)
         if text is not None and (len(text) > most or "\0" in text):
             raise BadInput(f"longer than {most:,} characters", key=f"[{place}].{name}")
-    if one.promised is not None and not (0 < one.promised.n < 1 << 15 and 0 < one.promised.days <= 3660):
-        raise BadInput("not a promise", key=f"[{place}].promised", todo="write so many messages in 1 to 3660 days")
+    if one.promised is not None and not (0 < one.promised.n < 1 << 15 and 0 < one.promised.days <= KEPT_DAYS):
+        todo = f"write so many messages in 1 to {KEPT_DAYS} days"
+        raise BadInput("not a promise", key=f"[{place}].promised", todo=todo)
     wording = None
     if one.wording is not None:
         wording = evidence.wording(conn, account, blobs.digest_of(one.wording, f"[{place}].wording"))

@@ -18,6 +18,7 @@ from forbear.core.instants import moment_of
 from forbear.core.words import Channel, ConsentCover, ConsentLevel, Purpose, mask
 from forbear.gate.consent import check_key, named_sellers, sellers_of
 from forbear.ledger import blobs, columns, evidence, optins, writes
+from forbear.ledger.attempts import KEPT_DAYS
 from forbear.ledger.evidence import Wording
 from forbear.ledger.kinds import Kind, KnownBy
 from forbear.ledger.optins import Form
@@ -209,8 +210,8 @@ def _check(new: NewForm) -> None:
         raise BadInput("no country", key="country", todo=todo)
     if new.language is not None and len(new.language) > 16:
         raise BadInput("not a language", key="language")
-    if new.promised is not None and not (0 < new.promised.n < 1 << 15 and 0 < new.promised.days <= 3660):
-        raise BadInput("not a promise", key="promised", todo="write so many messages in 1 to 3660 days")
+    if new.promised is not None and not (0 < new.promised.n < 1 << 15 and 0 < new.promised.days <= KEPT_DAYS):
+        raise BadInput("not a promise", key="promised", todo=f"write so many messages in 1 to {KEPT_DAYS} days")
     if len(new.origins) > MOST_ORIGINS:
         raise BadInput(f"more than {MOST_ORIGINS}", key="origins")
     for place, origin in enumerate(new.origins):

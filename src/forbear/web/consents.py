@@ -45,7 +45,7 @@ class PromiseIn(Words):
     """A frequency that was promised: it becomes a cap."""
 
     messages: Annotated[int, Field(ge=1, le=32767)]
-    days: Annotated[int, Field(ge=1, le=3660)]
+    days: Annotated[int, Field(ge=1, le=400, description="As long as contacts are counted")]
 
 
 class ConsentIn(Words):
