@@ -173,6 +173,14 @@ def test_the_words_of_another_account_of_the_same_seller_stay_its_own(served: Se
     )
     (found,) = entries(served)
     assert (found["covers"], found["list"]) == ("list", None)
+    assert (found["by"], found["reason"]) == (None, "told to another account of this seller")
+    suppress.lift_own(conn, other, PERSON, "our secret reason", by="bob", seller="acme")
+    (found,) = entries(served, lifted=True)
+    assert (found["lifted_by"], found["lifted_because"]) == (None, "told to another account of this seller")
+    told = served.decide(INFORMATIONAL).json()["answers"][0]["id"]
+    shown = served.http.get(f"/v1/decisions/{told}").text
+    assert "another account of the seller lifted an entry" in shown
+    assert "secret reason" not in shown
 
 
 def test_a_providers_list_goes_in_and_comes_out_through_http(served: Served) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -275,16 +275,18 @@ def _lift(
 def corrections(conn: Connection, account: UUID, decision: UUID) -> list[str]:
     """What had been lifted of the person by the time of a decision: when, by whom and why. Of the widest scopes too."""
     rows = conn.execute(
-        "SELECT e.learnt_at, e.payload FROM ledger_decision d JOIN ledger_event e ON e.addr = d.addr"
+        "SELECT e.learnt_at, e.payload, e.account IS NULL OR e.account = d.account FROM ledger_decision d"
+        " JOIN ledger_event e ON e.addr = d.addr"
         " AND e.mac IS NOT DISTINCT FROM d.mac AND e.kind = %s AND e.learnt_at <= d.at"
         " AND (e.account = d.account OR e.account IS NULL OR e.seller = d.seller)"
         " WHERE d.id = %s AND d.account = %s ORDER BY e.id",
         [Kind.SUPPRESSION_LIFTED.value, decision, account],
     )
     return [
-        f"{payload['by']} lifted {'what the person said' if payload.get('said') else 'an entry'}"
-        f" on {at:%Y-%m-%d}: {payload['reason']}"
-        for at, payload in rows
+        f"{payload['by'] if ours else 'another account of the seller'} lifted"
+        f" {'what the person said' if payload.get('said') else 'an entry'} on {at:%Y-%m-%d}"
+        + (f": {payload['reason']}" if ours else "")
+        for at, payload, ours in rows
     ]
 
 
@@ -358,8 +360,8 @@ def told(conn: Connection, account: UUID | None, rows: Sequence[reads.Suppressio
     entries = []
     for row in rows:
         placed, lifting = events.get(row.id), events.get(row.lifted_by) if row.lifted_by else None
-        words = {} if placed is None or (account is not None and placed.account != account) else placed.part
-        ours = lifting is not None and lifting.kind == Kind.SUPPRESSION_LIFTED
+        ours = _ours(placed, account)
+        words = placed.part if ours and placed is not None else {}
         entries.append(
             Entry(
                 id=row.id,
@@ -371,18 +373,35 @@ def told(conn: Connection, account: UUID | None, rows: Sequence[reads.Suppressio
                 list=words.get("list") if row.list else None,
                 said=row.said,
                 way=Way(row.way) if row.way else None,
-                reason=row.reason,
-                by=None if placed is None else placed.payload.get("by"),
+                reason=row.reason if ours or row.said else ELSEWHERE,
+                by=placed.payload.get("by") if ours and placed is not None else None,
                 known_by=None if placed is None else placed.known_by,
                 at=row.at,
                 last_at=row.last_at,
                 until=row.until,
                 lifted_at=row.lifted_at,
-                lifted_by=None if lifting is None else lifting.payload.get("by") if ours else "the person",
-                lifted_because=None if lifting is None else lifting.payload.get("reason") if ours else "a fresh opt-in",
+                **_lifting(lifting, account),
             )
         )
     return entries
+
+
+ELSEWHERE: Final = "told to another account of this seller"
+
+
+def _ours(event: reads.Told | None, account: UUID | None) -> bool:
+    """Whether its words are this account's to read: its own, and the operator's."""
+    return event is None or account is None or event.account in (None, account)
+
+
+def _lifting(event: reads.Told | None, account: UUID | None) -> dict[str, str | None]:
+    if event is None:
+        return {"lifted_by": None, "lifted_because": None}
+    if event.kind != Kind.SUPPRESSION_LIFTED:
+        return {"lifted_by": "the person", "lifted_because": "a fresh opt-in"}
+    if not _ours(event, account):
+        return {"lifted_by": None, "lifted_because": ELSEWHERE}
+    return {"lifted_by": event.payload.get("by"), "lifted_because": event.payload.get("reason")}
 
 
 def import_csv(
