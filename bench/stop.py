@@ -1,7 +1,7 @@
 """How soon does a stop hold, at load? And how many records a second enter the log, and how many are proved?
 
-While 200 callers decide, redeem and opt out, one person after another is asked about continuously
-by several callers of two accounts, through several web processes; then the person says STOP.
+200 callers at once. Most decide, redeem and opt out; the others ask continuously, from two accounts
+and through several web processes, about one person after another who then says STOP.
 Measured is the time from the acknowledgement (its last byte read by whoever passed it on) to the first
 decision that the stop refused, and whether any that was asked for later was still allowed.
 
@@ -32,7 +32,7 @@ from bench.people import ALLOWED, numbers
 from bench.stop_race import House, drain
 
 NAME = "stop"
-ASKERS = 4
+ASKERS = 3  # of each person who is about to say stop
 QUICK = bool(os.environ.get("QUICK"))
 
 
@@ -143,8 +143,9 @@ async def stops(house: House, given: argparse.Namespace, url: str) -> tuple[Stop
             *(house.port, house.keys, iter(people[100_000:]), book), hot=given.people, seed=given.seed, until=until
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(race.run(given.clients))
-            group.create_task(watched.run(people[:50_000]))
+            group.create_task(race.run(given.clients - given.watched * (ASKERS + 1)))
+            for number in range(given.watched):
+                group.create_task(watched.run(people[number * 5_000 : number * 5_000 + 5_000]))
             group.create_task(peer.run(people[50_000:60_000], until))
     return watched, peer, sum(book.counts.values())
 
@@ -206,6 +207,7 @@ def main() -> int:
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=12 if QUICK else 60)
     options.add_argument("--clients", type=int, default=40 if QUICK else 200)
+    options.add_argument("--watched", type=int, default=4 if QUICK else 10, help="stops that are watched at a time")
     options.add_argument("--people", type=int, default=120)
     options.add_argument("--workers", type=int, default=3)
     options.add_argument("--peer-s", type=float, default=2 if QUICK else 10)

@@ -115,6 +115,14 @@ def test_a_key_that_no_known_key_vouches_for_is_not_believed(kept: Kept) -> None
     assert found(report, Wrong.LOG_UNSIGNED, "checkpoint")
 
 
+@pytest.mark.parametrize("payload", ["{}", '{"vkey": "no key"}', '{"vkey": 7}'])
+def test_spoilt_news_of_a_key_does_not_keep_the_audit_from_looking(kept: Kept, payload: str) -> None:
+    kept.tamper("UPDATE ledger_event SET payload = %s::jsonb WHERE kind = 'log_key:made'", payload)
+    report = kept.audit()
+    assert "log_key:made" in [one.row for one in found(report, Wrong.CHANGED, "event")]
+    assert report.seen["decisions"] > 0
+
+
 def test_an_event_written_late_and_dated_back_is_named_though_the_log_has_it(kept: Kept) -> None:
     """The forger does everything right: row, personal part, suppression, leaf. Only the log's order gives it away."""
     kept.house.one(recorded_call("+15125550141"))

@@ -320,6 +320,15 @@ def test_what_a_restore_took_away_leaves_every_row_of_a_batch_in_doubt(kept: Kep
     assert str(row) in [one.row for one in named]
 
 
+@pytest.mark.parametrize("facts", [b"", b"\x90", b"\x91\x01", b"\xc1", b"\x9a\x01" + b"\xa1x" * 9])
+def test_facts_that_are_none_are_named_and_stop_nothing(kept: Kept, facts: bytes) -> None:
+    row = kept.one(DECISION)
+    kept.tamper("UPDATE ledger_decision SET facts = %s WHERE id = %s", facts, row)
+    report = kept.audit()
+    assert str(row) in [one.row for one in found(report, Wrong.CHANGED, "decision")]
+    assert report.seen["decisions judged again"] > 1
+
+
 def test_a_state_that_no_event_explains_is_named(kept: Kept) -> None:
     kept.tamper(
         "INSERT INTO ledger_suppression SELECT gen_random_uuid(), addr + 70, key_id, mac, scope, owner, channels,"

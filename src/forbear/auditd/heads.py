@@ -38,8 +38,12 @@ class Signed(NamedTuple):
 class Keys:
     """Whose signature counts: keys remembered, the machine's own, and those that signed beside one of them."""
 
-    def __init__(self, conn: Connection, memory: Memory) -> None:
-        self.offered = [one.key for one in logkeys.known(conn)]
+    def __init__(self, conn: Connection, memory: Memory, report: Report) -> None:
+        self.offered: list[Verifier] = []
+        try:
+            self.offered = [one.key for one in logkeys.known(conn)]
+        except (BadInput, LookupError, TypeError, AttributeError):
+            report.add(Wrong.CHANGED, "event", "log_key:made", "an event that tells of a key of the log tells of none")
         self.trusted: list[Verifier] = [notes.verifier(key) for key in memory.keys] or list(self.offered)
         try:
             own = logkeys.load()
@@ -70,7 +74,7 @@ class Growth:
 
     def __init__(self, conn: Connection, folder: Folder, memory: Memory, report: Report, *, whole: bool) -> None:
         self.conn, self.folder, self.memory, self.report = conn, folder, memory, report
-        self.keys = Keys(conn, memory)
+        self.keys = Keys(conn, memory, report)
         self.published = self._published()
         self.newest = log.head(conn)
         self.edge = Edge()

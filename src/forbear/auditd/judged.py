@@ -13,6 +13,8 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from forbear.accounts.connect import Connection
 from forbear.auditd.cases import case_of
 from forbear.auditd.findings import Report, Wrong
@@ -26,6 +28,10 @@ from forbear.rulebook.model import Rulebook
 
 _VERDICTS: Final = list(Verdict)
 _CURES: Final = list(Cure)
+_NOT_FACTS: Final = (  # what bytes that never were facts of ours may run into
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
+    msgspec.MsgspecError,
+)
 READ: Final = (
     "SELECT d.id, d.at, d.verdict, d.cure, d.earliest, d.rules, d.obligations, d.overrides, d.selector, d.facts,"
     " s.body, b.rulebook, b.engine FROM ledger_decision d LEFT JOIN ledger_selector s ON s.digest = d.selector"
@@ -67,17 +73,17 @@ def _one(conn: Connection, row: Decided, report: Report) -> None:
         return
     try:
         rulebook = _rulebook_of(conn, bytes(row.rulebook))
+        if rulebook is None:
+            report.add(Wrong.GONE, "rulebook", bytes(row.rulebook).hex(), f"decision {row.id} was judged by it")
+            return
         facts = packed.unpack([bytes(row.facts)], [packed.selector_of(bytes(row.body))], [at_of(row.at)])
+        said = reference.judge(case_of(facts, 0), rulebook)
     except BadInput as fault:
-        report.add(Wrong.UNREADABLE, "decision", row.id, str(fault))
+        report.add(Wrong.UNREADABLE, "decision", row.id, fault.what)
         return
-    except (ValueError, TypeError, LookupError, OverflowError) as fault:
-        report.add(Wrong.CHANGED, "decision", row.id, f"its facts cannot be read: {type(fault).__name__}")
+    except _NOT_FACTS as fault:
+        report.add(Wrong.CHANGED, "decision", row.id, f"its facts cannot be judged: {type(fault).__name__}")
         return
-    if rulebook is None:
-        report.add(Wrong.GONE, "rulebook", bytes(row.rulebook).hex(), f"decision {row.id} was judged by it")
-        return
-    said = reference.judge(case_of(facts, 0), rulebook)
     differences = _differences(row, said, rulebook)
     if not differences:
         return
