@@ -349,8 +349,12 @@ def test_receipts_and_erasure_want_a_fresh_link(served: Served) -> None:
     own = fresh(served, pages, address=MAIL)
     file = own.post("/records")
     assert file.headers["content-disposition"].startswith("attachment")
-    (one,) = file.json()["receipts"]
+    (one,) = file.json()["consents"]
     assert one["digest"]
+    assert file.json()["acts"] == []
+    event = receipt(own.post(act="stop"))
+    (act,) = own.post("/records").json()["acts"]
+    assert (act["receipt"], act["what"], act["brand"]) == (str(event), "opt_out:said", "Acme")
     assert own.post("/erase", address="other@example.net").status_code == 400
     asked = own.post("/erase", address=MAIL)
     assert receipt(asked)

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from forbear.accounts.connect import Connection
-from forbear.core.instants import date_of
+from forbear.core.instants import at_of, date_of, rfc3339
 from forbear.core.words import Channel, ConsentLevel, RelationshipKind, Word
 from forbear.gate.explain import Explained, explain
 from forbear.gate.links import Link
 from forbear.gate.opened import Gate
 from forbear.ledger import evidence
+from forbear.ledger.kinds import Kind
 
 W = TypeVar("W", bound=Word)
 _MOST: Final = 5
+_ACTS: Final = (
+    Kind.OPT_OUT_SAID,
+    Kind.CONSENT_WITHDRAWN,
+    Kind.SUPPRESSION_LIFTED,
+    Kind.PREFERENCES_SET,
+    Kind.ABUSE_REPORTED,
+    Kind.ERASURE_ASKED,
+)
 
 
 class Agreed(NamedTuple):
@@ -79,6 +88,20 @@ def why(conn: Connection, link: Link, gate: Gate | None = None) -> Why:
         consents=_consents(conn, link),
         dealings=_dealings(conn, link),
     )
+
+
+def acts(conn: Connection, link: Link) -> list[dict[str, Any]]:
+    """What the person said and did, to this account and about this address, newest first: each with its receipt."""
+    rows = conn.execute(
+        "SELECT e.id, e.kind, e.happened_at, e.payload, s.name FROM ledger_event e"
+        " LEFT JOIN accounts_seller s ON s.id = e.seller WHERE e.addr = %s AND e.mac IS NOT DISTINCT FROM %s"
+        " AND e.account = %s AND e.kind = ANY(%s) ORDER BY e.id DESC LIMIT 1000",
+        [link.address.column, link.address.mac or None, link.account, [kind.value for kind in _ACTS]],
+    )
+    return [
+        {"receipt": str(event), "what": kind, "at": rfc3339(at_of(at)), "brand": brand, "said": payload}
+        for event, kind, at, payload, brand in rows
+    ]
 
 
 def _consents(conn: Connection, link: Link) -> tuple[Agreed, ...]:

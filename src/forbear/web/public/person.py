@@ -372,9 +372,10 @@ def records(visit: Visit) -> HttpResponse:
         found = receipts.of_person(visit.conn, [visit.link.address], sellers)
         if found:
             receipts.hand_over(visit.conn, visit.link.account, visit.link.seller, visit.link.address, found)
-    if not found:
+    acts = why.acts(visit.conn, visit.link)
+    if not found and not acts:
         return visit.page("person/records.html", {"title": title, "problem": visit.say("records.none")})
-    body = json.dumps({"receipts": found}, ensure_ascii=False, indent=1, default=str)
+    body = json.dumps({"consents": found, "acts": acts}, ensure_ascii=False, indent=1, default=str)
     response = HttpResponse(body, content_type="application/json; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="receipts.json"'
     return shell.sealed(response, visit.language)
