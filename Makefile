@@ -17,10 +17,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ROUNDS ?= 20
+RACE_S ?= 60
 EVERY  ?= 20
 CONTACTS ?= 1000000
 
-.PHONY: help setup run test check bench crash faults mutants docs lock clean
+.PHONY: help setup run test check bench crash stop-race hearing screenshots faults mutants docs lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,13 +42,22 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, house rules, migra
 	$(BIN)/python -m pytest -q tests/house
 
 bench: $(VENV)/.dev ## Run every benchmark in full (QUICK=1: small ones)
-	@for name in wash decide; do QUICK=$(QUICK) $(BIN)/python -m bench.$$name; done
+	@for name in wash decide stop; do QUICK=$(QUICK) $(BIN)/python -m bench.$$name; done
 
-bench-%: $(VENV)/.dev ## Run one benchmark: bench-wash, bench-decide (QUICK=1: a small one)
+bench-%: $(VENV)/.dev ## Run one benchmark: bench-wash, bench-decide, bench-stop (QUICK=1: a small one)
 	@QUICK=$(QUICK) $(BIN)/python -m bench.$*
 
 crash: $(VENV)/.dev ## Kill server and database under load and look for losses (ROUNDS=20)
 	@$(BIN)/python -m bench.crash --rounds $(ROUNDS)
+
+stop-race: $(VENV)/.dev ## Race stops against everything for a minute while all of it is killed; judge it from the log
+	@$(BIN)/python -m bench.stop_race --seconds $(RACE_S)
+
+hearing: $(VENV)/.dev ## Measure how well people are heard, by language, and write docs/hearing.md's table
+	@$(BIN)/python -m bench.hearing --write
+
+screenshots: $(VENV)/.dev test-system ## Take the pictures of the public pages anew (docs/screens)
+	@$(BIN)/python -m tools.screenshots
 
 faults: $(VENV)/.dev ## Plant small faults in the rules and count what the worked examples catch (RULES=us.fl: some)
 	@$(BIN)/python -m tools.plant_faults $(RULES) $(if $(CASES),--cases $(CASES)) --survivors build/survivors.txt
