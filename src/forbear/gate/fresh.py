@@ -88,7 +88,6 @@ def typed_address(link: Link, typed: str, gate: Gate | None = None) -> str | Non
     typed = typed.strip()[:320]
     for secret in (gate or opened()).secrets:
         key = address_key(Channel.EMAIL, typed, secret)
-        if key is not None and key.secret_id == link.address.secret_id:
-            same = hmac.compare_digest(key.mac, link.address.mac)
-            return typed if same and key.column == link.address.column else None
+        if key is not None and hmac.compare_digest(key.mac, link.address.mac) and key.column == link.address.column:
+            return typed
     return None
