@@ -156,7 +156,8 @@ def _consent(column: Consents, entry: int) -> Consent:
 def _relationships(facts: Facts, flags: tuple[int, int], row: int) -> tuple[Relationship, ...] | None:
     """A ledger knows the dealings it was told of and not whether there are others: those stand as one of which
     nothing is known."""
-    found = tuple(_relationship(facts.relationships, entry) for entry in _entries(facts.relationships, row))  # type: ignore[arg-type]
+    column = facts.relationships
+    found = () if column is None else tuple(_relationship(column, entry) for entry in _entries(column, row))
     if _flag(flags, Flag.RELATIONSHIPS_KNOWN):
         return found
     return (*found, Relationship()) if found else None

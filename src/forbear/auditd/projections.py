@@ -113,9 +113,9 @@ def _values(kinds: tuple[Kind, ...]) -> list[str]:
 _STOPS_GONE: Final = (
     "SELECT e.id FROM ledger_event e WHERE e.kind = ANY(%(kinds)s)"
     " AND NOT EXISTS (SELECT FROM ledger_suppression r WHERE r.id = e.id)"
-    " AND NOT (e.payload ? 'covers' AND EXISTS (SELECT FROM ledger_suppression r WHERE r.addr = e.addr"
-    " AND r.mac IS NOT DISTINCT FROM e.mac AND r.id < e.id AND r.at <= e.happened_at AND r.last_at >= e.happened_at"
-    " AND r.covers = (%(covers)s::jsonb->>(e.payload->>'covers'))::int))"
+    " AND NOT EXISTS (SELECT FROM ledger_suppression r WHERE r.addr = e.addr AND r.mac IS NOT DISTINCT FROM e.mac"
+    " AND r.id < e.id AND r.at <= e.happened_at AND r.last_at >= e.happened_at AND e.payload ? 'covers'"
+    " AND r.covers = (%(covers)s::jsonb->>(e.payload->>'covers'))::int)"
 )
 _STOPS_CHANGED: Final = (
     "SELECT r.id, CASE"
@@ -160,8 +160,8 @@ _CONSENTS_CHANGED: Final = (
     " WHEN e.payload ? 'given_at' AND r.given_at IS DISTINCT FROM (e.payload->>'given_at')::timestamptz"
     " THEN 'it was given at another moment than was recorded'"
     " WHEN r.given_at > e.happened_at AND e.happened_at < e.learnt_at THEN 'it counts from later than its event'"
-    " WHEN r.withdrawn_at IS NOT NULL AND NOT EXISTS (SELECT FROM ledger_event w WHERE w.learnt_at = r.withdrawn_at"
-    " AND w.kind = ANY(%(ends)s)) THEN 'it was withdrawn by no event of that moment'"
+    " WHEN r.withdrawn_at NOT IN (SELECT w.learnt_at FROM ledger_event w WHERE w.kind = ANY(%(ends)s))"
+    " THEN 'it was withdrawn by no event of that moment'"
     " WHEN r.withdrawn_at IS NULL AND EXISTS (SELECT FROM ledger_event w WHERE w.addr = r.addr"
     " AND w.kind = %(withdrawn)s AND w.payload->'ended' ? r.id::text) THEN 'it was withdrawn, and counts again'"
     " END AS what FROM ledger_consent r JOIN ledger_event e ON e.id = r.id"
