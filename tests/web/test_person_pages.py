@@ -407,7 +407,9 @@ def test_the_language_is_the_link_s_word_then_what_is_known_then_the_browser_s(s
     assert 'lang="pl"' in link(served, "+48512345678", "sms").get().text[:60]
 
 
-def test_an_outage_says_that_nothing_was_changed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_says_that_nothing_was_changed(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pages = link(served)
 
     @contextmanager
@@ -423,6 +425,7 @@ def test_an_outage_says_that_nothing_was_changed(served: Served, monkeypatch: py
         assert "Es wurde nichts geändert" in answer.text
     monkeypatch.undo()
     assert stops(served) == []
+    assert pages.path not in caplog.text, "whoever reads the log may not stop messages"
 
 
 def test_who_asks_too_often_gets_a_page_to_read(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

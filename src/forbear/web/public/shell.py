@@ -70,6 +70,7 @@ def sealed(response: HttpResponse, language: str = "", policy: str = POLICY) -> 
         response.headers[name] = value
     if language:
         response.headers["Content-Language"] = language
+    response._has_been_logged = True  # type: ignore[attr-defined] # Django would log the path, and with it the token
     return response
 
 
