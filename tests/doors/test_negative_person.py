@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -167,6 +168,25 @@ def test_the_audit_tells_an_erasure_from_tampering(served: Served, command: Comm
 def test_a_stranger_with_the_database_finds_no_number(served: Served, command: Command) -> None:  # noqa: F811
     served.decide(INFORMATIONAL)
     served.http.post("/v1/opt-outs", json={"address": PERSON, "channel": "voice", "text": "call me never"})
+    served.http.post("/v1/relationships", json={"address": PERSON, "seller": "acme", "kind": "customer"})
+    served.http.post("/v1/links", json={"links": [{"address": PERSON, "channel": "sms"}]})
+    served.http.post("/v1/joins", json={"addresses": [PERSON, "pat@example.net"]})
+    served.http.post("/v1/people/erasure-requests", json={"address": PERSON, "text": "call me never"})
+    with served.database.owner() as connection:  # a form asked them, they said they never asked, a code is on its way
+        names = {"addr": 1 << 60 | 13055550123, "id": uuid4(), "account": served.account, "part": PERSON.encode()}
+        for sql in (
+            "INSERT INTO ledger_form (id, account, seller, slug, list, channel, purposes, level, wording, language,"
+            " origins, opened_at) SELECT %(id)s, %(account)s, seller_id, 'f', 'l', 1, 1, 1, sha256(''), 'en', '{}', now()"
+            " FROM accounts_accountseller",
+            "INSERT INTO ledger_optin (id, form, addr, key_id, part, code_hash, asked_at, expires_at) VALUES"
+            " (%(id)s, %(id)s, %(addr)s, 0, %(part)s, sha256(''), now(), now())",
+            "INSERT INTO ledger_optinblock SELECT id, %(addr)s, 0, NULL, now() FROM ledger_event"
+            " WHERE account = %(account)s LIMIT 1",
+            "INSERT INTO ledger_outbox (id, account, kind, cause, channel, addr, key_id, language, content, at,"
+            " next_at, expires_at) VALUES (%(id)s, %(account)s, 'code', %(id)s, 1, %(addr)s, 0, 'en',"
+            ' \'{"to": "+13055550123"}\', now(), now(), now())',
+        ):
+            connection.execute(sql, names)
     erased(command, "--place", "CA-ON")  # where no law wants the words kept
     with served.database.owner() as connection:
         tables = connection.execute(

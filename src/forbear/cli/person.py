@@ -149,7 +149,7 @@ def _say_erased(done: Erased) -> None:
         "ledger_consent": "consents ended",
         "ledger_relationship": "dealings ended",
         "ledger_outbox": "messages emptied",
-        "ledger_optin": "opt-ins forgotten",
+        "ledger_optin": "opt-ins void",
         "ledger_erasurerequest": "requests done",
     }
     say.pairs(

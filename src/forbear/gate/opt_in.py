@@ -114,8 +114,7 @@ def put_next(conn: Connection, gate: Gate | None = None) -> bool:
             optins.put_aside(conn, row.id)
             return True
         channel = _channel(found.form)
-        tried = [address_key(channel, address, secret) for secret in gate.secrets]
-        keys = list(dict.fromkeys(one for one in tried if one is not None))
+        keys = consent.every_address_key(address, gate)  # a form took it: it is one
         writes.lock_people(conn, np.array([one.column for one in keys], np.int64))
         if _may_ask(conn, found.form, keys):
             _put(conn, row, found, channel, address)
@@ -308,39 +307,47 @@ def not_me(conn: Connection, token: str) -> Given:
         found = None if form is None else forms.whole(conn, form)
         if row is None or form is None:
             return Given(Answer.GONE)
-        if optins.blocked(conn, [row.address], _since_s(row)):
-            return Given(Answer.AGAIN, form=found)
+        again = optins.blocked(conn, [row.address], _since_s(row))
         writes.lock_people(conn, np.array([row.address.column], np.int64))
         now = writes.now(conn)
-        event = writes.append_event(
-            *(conn, now, Kind.ABUSE_REPORTED, KnownBy.PERSON),
-            account=form.account,
-            seller=form.seller,
-            address=row.address,
-            payload={
+        if not again:
+            payload = {
                 "reason": "not_me",
                 "form": form.slug,
                 "opened": str(form.id),
                 "confirmed": bool(row.confirmed_at),
-            },
-        )
-        optins.block(conn, event, row.address, now)
-        optins.end(conn, row.id)
-        if row.confirmed_at is not None and found is not None:
-            slugs = [slug for slug, one in consent.sellers_of(conn, form.account).items() if one == form.seller]
-            channels = [channel for channel in Channel if channel.bit & form.channel]
-            consent.withdraw(
-                *(conn, form.account, None),
-                sellers=slugs,
-                channels=channels,
-                known_by=KnownBy.PERSON,
-                keys=[row.address],
+            }
+            event = writes.append_event(
+                *(conn, now, Kind.ABUSE_REPORTED, KnownBy.PERSON),
+                account=form.account,
+                seller=form.seller,
+                address=row.address,
+                payload=payload,
             )
-    return Given(Answer.CONFIRMED, event=event, form=found)
+            optins.block(conn, event, row.address, now)
+        if not row.expired:
+            optins.end(conn, row.id)
+        if row.confirmed_at is not None and found is not None:
+            _take_back(conn, form, row.address)
+    return Given(Answer.AGAIN if again else Answer.CONFIRMED, form=found)
+
+
+def _take_back(conn: Connection, form: Form, address: AddressKey) -> None:
+    """What the seller holds of this person for what the form is for."""
+    if writes.standing_consents(conn, address, [form.seller], form.channel, form.purposes):
+        consent.withdraw(
+            *(conn, form.account, None),
+            sellers=[slug for slug, one in consent.sellers_of(conn, form.account).items() if one == form.seller],
+            channels=[channel for channel in Channel if channel.bit & form.channel],
+            purposes=[purpose for purpose in Purpose if purpose.bit & form.purposes],
+            known_by=KnownBy.PERSON,
+            keys=[address],
+        )
 
 
 def forget(conn: Connection) -> int:
-    """What ran out is forgotten; that an address was asked is remembered for a day, lest it be asked too often."""
+    """What ran out is forgotten. That an address was asked is known by its key for a month: until then its holder
+    can say that it was not them."""
     return optins.forget(conn)
 
 

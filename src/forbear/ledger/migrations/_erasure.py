@@ -50,8 +50,8 @@ GRANT SELECT, UPDATE (addr, key_id, mac) ON ledger_event, ledger_decision TO for
 GRANT SELECT, UPDATE (addr, mac, subject, debt) ON ledger_permit TO forbear_erase;
 GRANT SELECT ON ledger_evidence, ledger_form TO forbear_erase;
 GRANT SELECT, UPDATE ON ledger_suppression, ledger_consent, ledger_relationship, ledger_join, ledger_review,
-    ledger_outbox, ledger_link, ledger_erasurerequest TO forbear_erase;
-GRANT SELECT, INSERT, DELETE ON ledger_optin TO forbear_erase;
+    ledger_outbox, ledger_link, ledger_optinblock, ledger_erasurerequest TO forbear_erase;
+GRANT SELECT, UPDATE ON ledger_optin TO forbear_erase;
 GRANT INSERT, SELECT ON ledger_erasedleaf TO forbear_erase;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_counter TO forbear_erase;
 """

@@ -152,7 +152,7 @@ def end_standing(conn: Connection, person: Person, at: int, event: UUID) -> dict
 
 
 def clear_work(conn: Connection, person: Person, at: int, event: UUID) -> dict[str, int]:
-    """What is under way: messages lose their content and are not sent, opt-ins asked for are forgotten, links and
+    """What is under way: messages lose their content and are not sent, opt-ins asked for are void, links and
     reviews keep the key alone, requests to be erased are done. By the erase role."""
     names = person.names | {"at": moment_of(at), "event": event}
     done: dict[str, int] = {}
@@ -166,8 +166,15 @@ def clear_work(conn: Connection, person: Person, at: int, event: UUID) -> dict[s
         ),
         (
             "ledger_optin",
-            "DELETE FROM ledger_optin WHERE addr = %(addr)s AND mac IS NOT DISTINCT FROM %(mac)s"
+            # that it was asked lately still counts against asking it again
+            f"UPDATE ledger_optin SET {_MOVED}, part = '', sent = coalesce(sent, false),"  # noqa: S608
+            " expires_at = least(expires_at, %(at)s) WHERE addr = %(addr)s AND mac IS NOT DISTINCT FROM %(mac)s"
             " AND (%(account)s::uuid IS NULL OR form IN (SELECT id FROM ledger_form WHERE account = %(account)s))",
+        ),
+        (
+            "ledger_optinblock",  # they asked to be left alone by a form: so they are, whoever else asks
+            f"UPDATE ledger_optinblock SET {_MOVED} WHERE addr = %(addr)s AND mac IS NOT DISTINCT FROM %(mac)s"  # noqa: S608
+            " AND (%(account)s::uuid IS NULL OR event IN (SELECT id FROM ledger_event WHERE account = %(account)s))",
         ),
         ("ledger_link", f"UPDATE ledger_link SET {_MOVED} WHERE {_THEIRS}"),  # noqa: S608
         ("ledger_review", f"UPDATE ledger_review SET {_MOVED} WHERE {_THEIRS}"),  # noqa: S608
