@@ -176,8 +176,8 @@ def test_a_stranger_with_the_database_finds_no_number(served: Served, command: C
         names = {"addr": 1 << 60 | 13055550123, "id": uuid4(), "account": served.account, "part": PERSON.encode()}
         for sql in (
             "INSERT INTO ledger_form (id, account, seller, slug, list, channel, purposes, level, wording, language,"
-            " origins, opened_at) SELECT %(id)s, %(account)s, seller_id, 'f', 'l', 1, 1, 1, sha256(''), 'en', '{}', now()"
-            " FROM accounts_accountseller",
+            " origins, opened_at) SELECT %(id)s, %(account)s, seller_id, 'f', 'l', 1, 1, 1, sha256(''), 'en', '{}',"
+            " now() FROM accounts_accountseller",
             "INSERT INTO ledger_optin (id, form, addr, key_id, part, code_hash, asked_at, expires_at) VALUES"
             " (%(id)s, %(id)s, %(addr)s, 0, %(part)s, sha256(''), now(), now())",
             "INSERT INTO ledger_optinblock SELECT id, %(addr)s, 0, NULL, now() FROM ledger_event"
