@@ -69,7 +69,7 @@ def forbear(folder: Path, listed: int, suppressed: int) -> Iterator[Run]:
     assert account is not None
     place = known.folder_of(home(), account.id, account.sellers[0].id)
     seq = caught_up(conn)
-    if not (place / str(seq)).exists():  # in a process of its own: its memory is not the wash's
+    if known.newest(place) is None:  # in a process of its own: its memory is not the wash's
         maker = multiprocessing.get_context("spawn").Process(target=_make_base, args=(place, seq, folder, suppressed))
         maker.start()
         maker.join()
@@ -95,12 +95,14 @@ def forbear(folder: Path, listed: int, suppressed: int) -> Iterator[Run]:
 
 def _make_base(place: Path, seq: int, folder: Path, suppressed: int) -> None:
     """The suppressions as the key set that a catch-up with the ledger leaves."""
+    from forbear.core.instants import MISSING
     from forbear.core.words import OptOutScope
     from forbear.gate import known
 
     barred = generate.suppressed(folder, suppressed)
     addr = np.sort(np.concatenate(list(barred.chunks()))).astype(np.int64) | 1 << 60
     rows = np.zeros(addr.size, known.SUPPRESSION)
+    rows["until"] = MISSING
     rows["addr"], rows["covers"], rows["id"][:, 1] = addr, OptOutScope.ALL.bit, np.arange(addr.size)
     known.make_base(place, seq, [rows], [])
 

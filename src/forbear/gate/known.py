@@ -370,7 +370,8 @@ def _parts(rows: npt.NDArray[Any]) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, len(rows), CHUNK))
 
 
-def _newest(place: Path) -> Path | None:
+def newest(place: Path) -> Path | None:
+    """The last base there that this release can read."""
     found = [p for p in place.iterdir() if p.name.isdecimal()] if place.is_dir() else []
     fit = [p for p in found if json.loads((p / "base.json").read_text())["dtype"] == _DTYPES]
     return max(fit, key=lambda p: int(p.name), default=None)
@@ -390,7 +391,7 @@ def catch_up(
         conn.execute("SET LOCAL statement_timeout = 0")
         seq = reads.caught_up(conn)
         names = {"owners": owners, "account": account, "seller": seller, "since": -1}
-        base = _newest(place)
+        base = newest(place)
         if base is not None and int(base.name) <= seq:
             names["since"] = int(base.name)
             row = conn.execute(
