@@ -317,6 +317,9 @@ def test_nothing_of_an_address_enters_a_list_before_it_is_confirmed_and_what_ran
     assert served.decide(OFFER).json()["answers"][0]["verdict"] == "deny"
     conn = served.database.app()
     later(served, 49 * 3600)
+    assert opt_in.forget(conn) == 0
+    assert conn.execute("SELECT octet_length(part) FROM ledger_optin").fetchall() == [(0,)]
+    later(served, 28 * opt_in.DAY_S)
     assert opt_in.forget(conn) == 1
     assert conn.execute("SELECT count(*) FROM ledger_optin").fetchone() == (0,)
     events = conn.execute(
@@ -370,6 +373,32 @@ def test_saying_it_was_not_me_is_kept_blocks_every_form_and_takes_back_what_was_
     assert len(messages(served)) == 1
     reports = served.database.app().execute("SELECT count(*) FROM ledger_event WHERE kind = 'abuse:reported'")
     assert reports.fetchone() == (1,)
+
+
+def test_whoever_reads_the_question_late_can_still_say_it_was_not_them(served: Served) -> None:
+    open_form(served)
+    question = asked(served)
+    later(served, 5 * opt_in.DAY_S)
+    opt_in.forget(served.database.app())
+    with person(served) as browser:
+        assert browser.get(link_in(question)).status_code == 410
+        assert browser.post(link_in(question, "n")).status_code == 200
+    ask(served)
+    work(served)
+    assert len(messages(served)) == 1
+
+
+def test_saying_it_was_not_me_of_one_question_leaves_the_other_link_to_be_ended_too(served: Served) -> None:
+    open_form(served)
+    first = asked(served)
+    later(served, opt_in.APART_S)
+    second = asked(served, page=another_form(served, "shop"))
+    with person(served) as browser:
+        for question in (first, second):
+            assert browser.post(link_in(question, "n")).status_code == 200
+        for question in (first, second):
+            assert browser.post(link_in(question)).status_code == 410
+    assert consents(served) == []
 
 
 def test_a_closed_account_asks_nobody(served: Served) -> None:

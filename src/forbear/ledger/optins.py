@@ -57,8 +57,8 @@ class OptIn(NamedTuple):
         return self.expires_at <= self.now
 
 
-REMEMBERED_S: Final = 86_400
-"""For how long an address that was asked is known by its key, so that it is not asked too often."""
+_REMEMBERED_DAYS: Final = 30
+"""For how long an address that was asked is known by its key: its holder may still say that it was not them."""
 _FORM: Final = (
     "SELECT id, account, seller, slug, list, channel, purposes, level, covers, country, wording, language, origins,"
     " promised_n, promised_days, opened_at, closed_at FROM ledger_form"
@@ -205,16 +205,17 @@ def complained(conn: Connection, keys: Sequence[AddressKey], owners: Sequence[UU
     return row is not None
 
 
-def forget(conn: Connection, keep_s: int = REMEMBERED_S) -> int:
-    """What is personal of those that ran out goes at once; that an address was asked, `keep_s` after it was.
+def forget(conn: Connection) -> int:
+    """What is personal of those that ran out goes at once; that an address was asked, a month after it was.
 
     Returns how many were forgotten whole.
     """
     conn.execute("UPDATE ledger_optin SET part = '' WHERE expires_at <= clock_timestamp() AND part <> ''")
     done = conn.execute(
         "DELETE FROM ledger_optin WHERE id IN (SELECT id FROM ledger_optin WHERE expires_at <= clock_timestamp()"
-        " AND asked_at <= clock_timestamp() - make_interval(secs => %s) FOR UPDATE SKIP LOCKED)",
-        [keep_s],
+        " AND asked_at <= clock_timestamp() - make_interval(days => CASE WHEN sent THEN %s ELSE 1 END)"
+        " FOR UPDATE SKIP LOCKED)",
+        [_REMEMBERED_DAYS],
     )
     return done.rowcount
 
