@@ -38,7 +38,7 @@ def rows_with_the_number(conn: Connection) -> dict[str, int]:
     ).fetchall()
     found = {}
     for (table,) in tables:
-        (n,) = conn.execute(f"SELECT count(*) FROM {table} WHERE addr = %s", [KEY.column]).fetchone() or (0,)  # noqa: S608
+        (n,) = conn.execute(f"SELECT count(*) FROM {table} WHERE addr = %s", [KEY.column]).fetchone() or (0,)
         found[table] = n
     return {table: n for table, n in found.items() if n}
 
@@ -48,7 +48,10 @@ def test_the_number_is_nowhere_and_the_person_stays_suppressed(house: House, own
     assert answer.verdict is Verdict.ALLOW
     assert answer.permit is not None
     opt_out.opt_out(
-        house.conn, house.account, [opt_out.OptOut(address=PERSON, channel=Channel.SMS, text="stop it")], gate=house.gate
+        house.conn,
+        house.account,
+        [opt_out.OptOut(address=PERSON, channel=Channel.SMS, text="stop it")],
+        gate=house.gate,
     )
     consent.give(
         house.conn,

@@ -67,7 +67,7 @@ def rows_of(
     """The rows of one source under any of the keys; of one account, or of all."""
     for key in keys:
         names = {"addr": key.column, "mac": key.mac or None, "account": account, "owners": list(owners)}
-        cursor = conn.execute(SOURCES[source], names)  # type: ignore[call-overload]
+        cursor = conn.execute(SOURCES[source], names)
         assert cursor.description is not None
         columns = [column.name for column in cursor.description]
         while some := cursor.fetchmany(1000):
