@@ -157,6 +157,16 @@ def test_nothing_makes_it_fall_over(raw: bytes) -> None:
     assert read(raw).message_id
 
 
+def test_what_is_nested_without_end_is_from_nobody_and_takes_no_time() -> None:
+    deep = b"Content-Type: message/rfc822\r\n\r\n" * 5000
+    for raw in (
+        b"To: " + b"(a" * 1990 + b"\r\n\r\n",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + deep,
+        b"Subject: " + b"=?utf-8?q?a?= " * 20_000 + b"\r\n\r\n",
+    ):
+        assert read(raw).sender == ""
+
+
 def test_real_complaints_and_bounces_are_taken_for_no_person() -> None:
     if not CORPUS.is_dir():
         pytest.skip("the corpus of real mails is not here")

@@ -29,6 +29,7 @@ from forbear.core.hearing import any_of, is_word, normal
 _MOST_PARTS: Final = 200
 _MOST_RECIPIENTS: Final = 1000
 _LONGEST_TEXT: Final = 20_000
+_LONGEST_HEADER: Final = 4_000  # reading encoded words takes the square of their number
 
 
 class MailKind(StrEnum):
@@ -68,7 +69,15 @@ class Mail:
 
 
 def read(raw: bytes) -> Mail:
-    """Never raises: what cannot be parsed is what it looks like as far as it goes."""
+    """Never raises: what cannot be parsed is what it looks like as far as it goes. Nested without end: from nobody."""
+    try:
+        return _read(raw)
+    except RecursionError:
+        digest = f"sha256:{sha256(raw).hexdigest()}"
+        return Mail(MailKind.MESSAGE, "nested beyond reading", "", None, "", digest, "", forged=True)
+
+
+def _read(raw: bytes) -> Mail:
     mail = cast(EmailMessage, email.message_from_bytes(raw, policy=policy.compat32.clone(raise_on_defect=False)))
     parts = list(_parts(mail))
     subject = _decoded(mail.get("Subject"))
@@ -329,10 +338,10 @@ def _decoded(header: object) -> str:
     if header is None:
         return ""
     try:
-        return _one_line(str(email.header.make_header(email.header.decode_header(str(header)))))
+        return _one_line(str(email.header.make_header(email.header.decode_header(_one_line(header)))))
     except (LookupError, ValueError, email.errors.MessageError):
         return _one_line(header)
 
 
 def _one_line(value: object) -> str:
-    return "" if value is None else " ".join(str(value).replace("\0", " ").split())
+    return "" if value is None else " ".join(str(value)[:_LONGEST_HEADER].replace("\0", " ").split())
