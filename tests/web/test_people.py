@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
+import pytest
+
 from forbear.accounts.permissions import Permission
+from tests.web import optins
 from tests.web.conftest import INFORMATIONAL, Served
+from tests.web.pages import MAIL, link, open_to_visitors
 
 PERSON = str(INFORMATIONAL["to"])
 
@@ -86,3 +91,27 @@ def test_what_is_no_address_is_said_so(served: Served) -> None:
     answer = served.http.post("/v1/people/dossier", json={"address": "somebody"})
     assert answer.status_code == 422
     assert answer.json()["key"] == "address"
+
+
+@pytest.mark.parametrize("kind", ["fresh_link", "opt_in"])
+def test_a_link_that_went_to_the_person_is_handed_to_nobody_else(
+    served: Served, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    open_to_visitors(monkeypatch)
+    if kind == "fresh_link":
+        link(served).post("/fresh", to="preferences", address=MAIL)
+    else:
+        optins.open_form(served)
+        optins.asked(served)
+    (sent,) = optins.messages(served, kind)
+    (secret,) = re.findall(r"/[uc]/([A-Za-z0-9_-]{39})", sent["text"])
+    files = the_zip(served.http.post("/v1/people/dossier", json={"address": MAIL}).content)
+    (message,) = [json.loads(line) for line in files["records/messages.jsonl"].splitlines()]
+    assert message["kind"] == kind
+    export = served.http.post("/v1/people/export", json={"address": MAIL}).text
+    assert kind in export
+    for name, content in [*files.items(), ("export", export.encode())]:
+        assert secret.encode() not in content, name
+    (told,) = [one for one in map(json.loads, files["timeline.jsonl"].splitlines()) if one["kind"] == "message"]
+    assert told["quote"] is None
+    assert "the person's alone" in told["personal"]

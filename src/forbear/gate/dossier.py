@@ -343,7 +343,7 @@ class _Collection:
             known_by=None,
             lines=lines,
             quote=content.get("text"),
-            personal=None if content else "its words are no longer kept",
+            personal=_unsaid(content),
         )
 
     def _suppression(self, row: Row) -> Standing:
@@ -469,6 +469,13 @@ def _rule_text(name: str, rule: Rule | None, book: Rulebook | None, digest: str)
         confidence=plain.CONFIDENCE[rule.confidence],
         override=None if rule.override is None else told.of_override(rule.override),
     )
+
+
+def _unsaid(content: Mapping[str, Any]) -> str | None:
+    """Why a message of ours stands here without its words."""
+    if not content:
+        return "its words are no longer kept"
+    return None if "text" in content else "it held a link or a code that is the person's alone"
 
 
 def _word(kind: type[W], bit: int) -> W:

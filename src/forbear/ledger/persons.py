@@ -45,7 +45,12 @@ SOURCES: Final[dict[str, str]] = {
         f" AND o.id <> j.id AND o.parted_at IS NULL) AS others FROM ledger_join j WHERE {_of('j')} ORDER BY j.id"
     ),
     "reviews": f"SELECT v.* FROM ledger_review v WHERE {_of('v')} ORDER BY v.id",  # noqa: S608
-    "messages": f"SELECT o.* FROM ledger_outbox o WHERE {_of('o')} ORDER BY o.id",  # noqa: S608
+    "messages": (  # a link or code is the person's alone: whoever else reads it could act as they
+        "SELECT o.id, o.account, o.seller, o.kind, o.cause, o.channel, o.addr, o.key_id, o.mac, o.language,"  # noqa: S608
+        " CASE WHEN o.kind IN ('opt_out_confirmation', 'help_answer', 'start_answer') THEN o.content"
+        " ELSE o.content - ARRAY['text', 'html'] END AS content, o.at, o.expires_at, o.tries, o.sent_at, o.failed_at,"
+        f" o.error, o.provider_id FROM ledger_outbox o WHERE {_of('o')} ORDER BY o.id"
+    ),
     "opt-ins asked for": (
         "SELECT a.id, a.form, a.addr, a.key_id, a.mac, a.part, a.asked_at, a.expires_at, a.confirmed_at, f.account,"  # noqa: S608
         " f.seller, f.slug, f.list FROM ledger_optin a JOIN ledger_form f ON f.id = a.form"
