@@ -36,10 +36,10 @@ class Pages:
     path: str
 
     def get(self, page: str = "", **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.served.http.base_url}{self.path}{page}", headers=headers)
+        return httpx.get(f"{self.served.http.base_url}{self.path}{page}", headers=headers, timeout=60)
 
     def post(self, page: str = "", **sent: Any) -> httpx.Response:
-        return httpx.post(f"{self.served.http.base_url}{self.path}{page}", data=sent)
+        return httpx.post(f"{self.served.http.base_url}{self.path}{page}", data=sent, timeout=60)
 
 
 def link(served: Served, address: str = MAIL, channel: str = "email", **more: Any) -> Pages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -439,3 +440,17 @@ def test_who_asks_too_often_gets_a_page_to_read(served: Served, monkeypatch: pyt
     monkeypatch.setattr(clients, "STRANGERS", Buckets(0.001, 2))
     forged = Pages(served, "/u/" + "A" * 39)
     assert [forged.get().status_code for _ in range(3)] == [404, 404, 429]
+
+
+def test_twenty_at_once_are_one_stop_and_nobody_fails(served: Served) -> None:
+    pages = link(served)
+    with ThreadPoolExecutor(20) as hands:
+        answers = list(
+            hands.map(lambda n: pages.post(act="stop") if n % 2 else pages.post("/preferences", act="all"), range(20))
+        )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({receipt(answer) for answer in answers}) == 20
+    stood = (
+        served.database.app().execute("SELECT scope, covers, count(*) FROM ledger_suppression GROUP BY 1, 2").fetchall()
+    )
+    assert {row[2] for row in stood} == {1}
