@@ -135,6 +135,28 @@ def test_a_link_in_a_mail_confirms_with_full_evidence(served: Served) -> None:
     assert said["processing"]["purposes"][0]["service"] == "Acme news"
 
 
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_who_comes_by_ipv6_confirms_too(served: Served, monkeypatch: pytest.MonkeyPatch, channel: str) -> None:
+    monkeypatch.setenv("FORBEAR_TRUSTED_PROXIES", "127.0.0.1")
+    open_form(served, channel=channel, country="US" if channel == "email" else None)
+    served.http.put("/v1/controllers/acme", json={"keep_ip": True})
+    address = MAIL if channel == "email" else PHONE
+    page = ask(served, address)
+    work(served)
+    (question,) = messages(served)
+    with person(served) as browser:
+        client = {"X-Forwarded-For": "2001:db8:1:2:3:4:5:6"}
+        if channel == "email":
+            done = browser.post(link_in(question), headers=client)
+        else:
+            typed = {"token": page_token(page), "code": code_in(question)}
+            done = browser.post(PAGE, data=typed, headers=client)
+    assert done.status_code == 200
+    (found,) = consents(served, address)
+    said = served.http.get(f"/v1/consents/{found['id']}/receipt").json()
+    assert said["evidence"]["ip"] == "2001:db8:1:2:3:4:5:6"
+
+
 def test_a_code_in_a_text_confirms(served: Served) -> None:
     open_form(served, channel="sms", country=None)
     response = ask(served, PHONE)
@@ -174,17 +196,21 @@ def test_what_was_typed_is_escaped_on_the_page_and_never_in_the_message(served: 
     assert question["text"].count("http") == 2
 
 
-def test_the_framed_page_may_be_framed_by_its_origins_alone_and_the_form_sent_from_there(served: Served) -> None:
+def test_the_framed_page_may_be_framed_by_its_origins_alone_and_the_form_sent_from_there(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_form(served)
     with person(served) as browser:
         page = browser.get(f"{PAGE}/embed")
         assert "frame-ancestors https://www.acme.example" in page.headers["Content-Security-Policy"]
         assert f'action="{PAGE}/embed"' in page.text
     assert ask(served, Origin="https://www.acme.example").status_code == 200
+    monkeypatch.setenv("FORBEAR_PUBLIC_URL", "https://stop.example.org")
+    assert ask(served, "pat@example.org", Origin="https://stop.example.org").status_code == 200, "behind a proxy"
     refused = ask(served, "sam@example.net", Origin="https://evil.example")
     assert refused.status_code == 403
     work(served)
-    assert [one["to"] for one in messages(served)] == [MAIL]
+    assert [one["to"] for one in messages(served)] == [MAIL, "pat@example.org"]
 
 
 def test_a_program_that_fills_every_field_is_told_the_same_and_nobody_is_asked(served: Served) -> None:

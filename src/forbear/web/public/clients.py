@@ -29,7 +29,20 @@ PEOPLE: Final = Buckets(rate=0.5, burst=40)  # by the address a page is about
 
 
 def client_of(request: HttpRequest) -> str:
-    """The client's address: IPv4 whole, IPv6 by its /64; `unknown` where the server was not told."""
+    """Whom to count: IPv4 whole, IPv6 by its /64; `unknown` where the server was not told."""
+    found = _client(request)
+    if found is None:
+        return "unknown"
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The client's whole address; None where the server was not told."""
+    found = _client(request)
+    return None if found is None else str(found)
+
+
+def _client(request: HttpRequest) -> Address | None:
     proxies = trusted(os.environ.get("FORBEAR_TRUSTED_PROXIES", ""))
     chain = [request.META.get("REMOTE_ADDR", "")]
     chain += reversed(request.headers.get("X-Forwarded-For", "").split(","))
@@ -41,9 +54,7 @@ def client_of(request: HttpRequest) -> str:
         found = address
         if not any(address in network for network in proxies):
             break
-    if found is None:
-        return "unknown"
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+    return found
 
 
 @lru_cache(maxsize=16)

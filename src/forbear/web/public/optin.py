@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from forbear.core.words import Channel
 from forbear.gate import forms, opt_in
-from forbear.gate.links import token_of
+from forbear.gate.links import public_url, token_of
 from forbear.gate.opt_in import Answer
 from forbear.web.connections import borrowed
 from forbear.web.limits import Buckets
@@ -78,7 +78,7 @@ def _code(page: _Page, conn: Any, token: str, code: str) -> HttpResponse:
     wait_s = clients.wait_s(CODES, client)
     if wait_s:
         return shell.too_fast(page.request, wait_s, page.language)
-    done = opt_in.try_code(conn, token[:100], code[:40], page=page.url, ip=_ip(client))
+    done = opt_in.try_code(conn, token[:100], code[:40], page=page.url, ip=clients.address_of(page.request))
     match done.answer:
         case Answer.CONFIRMED | Answer.AGAIN:
             return page.done(done)
@@ -102,7 +102,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         row, found = known
         page = _Page(request, found)
         if request.method == "POST":
-            done = opt_in.confirm(conn, token, page=page.url_of("/c"), ip=_ip(client))
+            done = opt_in.confirm(conn, token, page=page.url_of("/c"), ip=clients.address_of(request))
             return page.told("gone", status=410) if done.answer is Answer.GONE else page.done(done)
         if row.expired:
             return page.told("gone", status=410)
@@ -198,7 +198,8 @@ class _Page:
 def _from_here(request: HttpRequest, found: forms.Open) -> bool:
     """Whether the page that sent the form may carry it. Browsers say where a form comes from; programs need not."""
     origin = request.headers.get("Origin", "")
-    return forms.may_carry(found.form, origin) or origin == f"{request.scheme}://{request.get_host()}"
+    ours = (public_url(), f"{request.scheme}://{request.get_host()}")  # behind a proxy the scheme seen here is another
+    return forms.may_carry(found.form, origin) or origin in ours
 
 
 def _asked_on(request: HttpRequest) -> str:
@@ -208,7 +209,3 @@ def _asked_on(request: HttpRequest) -> str:
         if said.startswith(("https://", "http://")) and said.isprintable():
             return said
     return f"{request.scheme}://{request.get_host()}{request.path}"
-
-
-def _ip(client: str) -> str | None:
-    return None if client == "unknown" else client
