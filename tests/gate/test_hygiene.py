@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from forbear.accounts import writes as accounts
 from forbear.core.keys import Secret
-from forbear.core.words import Channel, ConsentLevel, OptOutScope
+from forbear.core.words import Channel, ConsentLevel, OptOutScope, Purpose
 from forbear.gate import consent, hygiene, suppress
 from forbear.gate.opened import Gate
 from forbear.gate.opt_out import OptOut, opt_out
@@ -128,6 +129,12 @@ def test_a_contact_after_a_stop_that_reached_less_far_is_shown(house: House) -> 
     assert found(house) == {}
     assert house.one(recorded_call()).permit
     assert found(house)["contacted"].count == 1
+
+
+def test_the_confirmation_of_a_stop_is_no_contact_after_it(house: House) -> None:
+    say(house)
+    assert house.one(msgspec.structs.replace(recorded_call(), purpose=Purpose.OPTOUT_CONFIRMATION)).permit
+    assert found(house) == {}
 
 
 def test_a_pause_beside_a_stop_is_shown(house: House) -> None:

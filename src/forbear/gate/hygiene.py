@@ -17,7 +17,7 @@ import msgspec
 from forbear.accounts.connect import Connection
 from forbear.core.errors import BadInput
 from forbear.core.instants import DAY
-from forbear.core.words import OptOutScope
+from forbear.core.words import OptOutScope, Purpose
 from forbear.gate import provider_forms, stop_lists
 from forbear.gate.opened import Gate, opened
 from forbear.gate.suppress import of_account, told
@@ -153,8 +153,9 @@ _LOOKS: Final = (
         "contradictory",
         f"the person said stop, and was contacted in the last {RECENT_DAYS} days after it",
         "look at what was sent: it was allowed because the stop reaches less far",
-        "SELECT s.id, max(d.id::text)::uuid FROM heard s JOIN ledger_decision d ON d.addr = s.addr"
+        "SELECT s.id, max(d.id::text)::uuid FROM heard s JOIN ledger_decision d ON d.addr = s.addr"  # noqa: S608 - constants
         " AND d.mac IS NOT DISTINCT FROM s.mac AND d.account = %(account)s AND d.permit IS NOT NULL"
+        f" AND d.purpose <> {Purpose.OPTOUT_CONFIRMATION.bit}"  # the one answer that a stop gets
         " AND d.id >= %(recent)s AND d.at > s.last_at"
         " WHERE s.said AND (s.owner = %(account)s OR s.owner = d.seller) GROUP BY s.id",
     ),
