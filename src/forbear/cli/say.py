@@ -30,14 +30,21 @@ def as_json(value: Any) -> None:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: str = ""
 ) -> None:
-    """A plain table; columns named in `right` (space-separated) are set flush right. Text is printed as it is."""
+    """A plain table; columns named in `right` (space-separated) are set flush right. Text is printed as it is.
+
+    Ids are never broken: they are there to be copied into the next command.
+    """
+    from uuid import UUID
+
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        drawn.add_column(column, justify="right" if column in right.split() else "left", overflow="fold")
-    for row in rows:
+    cells = [tuple(row) for row in rows]
+    for place, column in enumerate(columns):
+        whole = any(isinstance(row[place], UUID) for row in cells)
+        drawn.add_column(column, justify="right" if column in right.split() else "left", overflow="fold", no_wrap=whole)
+    for row in cells:
         drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console().print(drawn)
 
