@@ -184,3 +184,27 @@ def test_real_complaints_and_bounces_are_taken_for_no_person() -> None:
     }
     wrong = [name for name in permanent if name in truth and not any(str(r["status"])[:1] in "5" for r in truth[name])]
     assert len(wrong) <= len(permanent) * 0.03, wrong
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("utf-7", "STOP +2D0-"),
+        ("unicode_escape", "STOP \\ud800"),
+        ("idna", "STOP"),
+        ("punycode", "STOP \u00ff"),
+        ("rot13", "STOP"),
+        ('"a\0b"', "STOP"),
+        ("x" * 500, "STOP"),
+    ],
+)
+def test_a_strange_charset_loses_no_stop(charset: str, body: str) -> None:
+    raw = f"From: pat@example.net\r\nContent-Type: text/plain; charset={charset}\r\n\r\n{body}\r\n"
+    found = read(raw.encode())
+    assert "stop" in found.text.lower()
+    found.text.encode()
+
+
+def test_a_subject_that_holds_half_a_character_can_be_kept() -> None:
+    found = read(b"From: pat@example.net\r\nSubject: =?unicode_escape?q?stop=5Cud800?=\r\n\r\nSTOP\r\n")
+    assert found.subject.encode().startswith(b"stop")

@@ -197,7 +197,7 @@ def _original(parts: list[Message]) -> Message | None:
     for part in parts:
         kind = part.get_content_type()
         if kind == "message/rfc822" and part.is_multipart():
-            inner = part.get_payload()
+            inner = _inner(part)
             if isinstance(inner, list) and inner and isinstance(inner[0], Message):
                 return inner[0]
         if kind in {"text/rfc822-headers", "message/rfc822-headers", "message/rfc822"}:
@@ -221,7 +221,7 @@ def _reported(parts: list[Message]) -> Iterator[Reported]:
 
 
 def _groups(part: Message) -> list[Message]:
-    payload = part.get_payload()
+    payload = _inner(part)
     if isinstance(payload, list):
         return [one for one in payload if isinstance(one, Message)]
     return [
@@ -242,7 +242,7 @@ def _addresses(fields: list[str]) -> list[str]:
 
 
 def _headers_in(part: Message) -> Message:
-    payload = part.get_payload()
+    payload = _inner(part)
     if isinstance(payload, list) and payload and isinstance(payload[0], Message):
         inner = payload[0]
         if inner.keys():
@@ -324,14 +324,27 @@ def _parts(mail: Message) -> Iterator[Message]:
 def _text_of(part: Message) -> str:
     payload = part.get_payload(decode=True)
     if payload is None:
-        inner = part.get_payload()
-        return inner if isinstance(inner, str) else "\n".join(str(one) for one in inner or ())
+        inner = _inner(part)
+        parts = inner if isinstance(inner, list) else ()
+        return _whole(inner if isinstance(inner, str) else "\n".join(str(one) for one in parts))
     assert isinstance(payload, bytes)
-    charset = part.get_content_charset() or "utf-8"
     try:
-        return payload.decode(charset, "replace")
-    except LookupError:
+        return _whole(payload.decode(part.get_content_charset() or "utf-8", "replace"))
+    except (LookupError, ValueError):  # none, one that is no charset of texts, one that cannot be a name
         return payload.decode("utf-8", "replace")
+
+
+def _inner(part: Message) -> object:
+    """The parts within, or the text; neither where it is in no charset of texts."""
+    try:
+        return part.get_payload()
+    except (LookupError, ValueError):
+        return None
+
+
+def _whole(text: str) -> str:
+    """Halves of characters, which some charsets can write and nothing can keep, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _decoded(header: object) -> str:
@@ -344,4 +357,4 @@ def _decoded(header: object) -> str:
 
 
 def _one_line(value: object) -> str:
-    return "" if value is None else " ".join(str(value)[:_LONGEST_HEADER].replace("\0", " ").split())
+    return "" if value is None else " ".join(_whole(str(value)[:_LONGEST_HEADER]).replace("\0", " ").split())
