@@ -221,11 +221,15 @@ def event_hash(row: dict[str, Any]) -> bytes:
 
 
 def decision_hash(row: dict[str, Any]) -> bytes:
+    """Of a row whose address is not the one under its seal: of no decision."""
+    address = struct.pack(">qh16s", row["addr"], row["key_id"], unhex(row["mac"]))
+    if hashlib.sha256(unhex(row["salt"]) + address).digest()[:16] != unhex(row["seal"]):
+        return bytes(32)
     rules, owed, facts = row["rules"].encode(), row["obligations"].encode(), unhex(row["facts"])
     fixed = struct.pack(
-        ">16sq16s16sqh16shhhBbq16s16s",
-        *(unhex(row["id"]), row["at"], unhex(row["account"]), unhex(row["seller"]), row["addr"], row["key_id"]),
-        *(unhex(row["mac"]), row["channel"], row["purpose"], row["mode"], row["verdict"]),
+        ">16sq16s16s16shhhBbq16s16s",
+        *(unhex(row["id"]), row["at"], unhex(row["account"]), unhex(row["seller"]), unhex(row["seal"])),
+        *(row["channel"], row["purpose"], row["mode"], row["verdict"]),
         *(-1 if row["cure"] is None else row["cure"], MISSING if row["earliest"] is None else row["earliest"]),
         *(unhex(row["permit"]), unhex(row["selector"])),
     )

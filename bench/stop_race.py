@@ -181,7 +181,7 @@ OPEN = {
     " encode(personal_hash, 'hex') AS personal_hash, batch, encode(p.salt, 'hex') AS salt,"
     " encode(p.part, 'hex') AS part FROM ledger_event e LEFT JOIN ledger_personal p ON p.event = e.id",
     "decision": "SELECT id, (extract(epoch FROM at) * 1000000)::bigint AS at, account, seller, addr, key_id,"
-    " encode(mac, 'hex') AS mac, channel, purpose, mode, verdict, cure,"
+    " encode(mac, 'hex') AS mac, encode(seal, 'hex') AS seal, channel, purpose, mode, verdict, cure,"
     " (extract(epoch FROM earliest) * 1000000)::bigint AS earliest, rules, obligations,"
     " encode(selector, 'hex') AS selector, encode(facts, 'hex') AS facts, permit, batch, batch_index, overrides"
     " FROM ledger_decision",
@@ -190,13 +190,22 @@ OPEN = {
 
 
 def open_records(path: Path) -> None:
-    """The records as their hashes were made from them, a line each."""
+    """The records as their hashes were made from them, a line each; of a decision also what opens its seal."""
+    from uuid import UUID
+
     from forbear.accounts.connect import connect
+    from forbear.accounts.home import load_secrets
+    from forbear.core.keys import seal_salt
+
+    secret = load_secrets().address_key
 
     with connect() as store, path.open("w", encoding="utf-8") as out:
         for kind, sql in OPEN.items():
             for (text,) in store.execute(f"SELECT row_to_json(r)::text FROM ({sql}) r"):
-                out.write(json.dumps({"record": kind} | json.loads(text)) + "\n")
+                row = {"record": kind} | json.loads(text)
+                if kind == "decision":
+                    row["salt"] = seal_salt(UUID(row["id"]).bytes, secret).hex()
+                out.write(json.dumps(row) + "\n")
 
 
 def check(log: Path, key: str, records: Path, notes: Path) -> tuple[int, dict[str, Any], str]:

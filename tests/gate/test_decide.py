@@ -237,13 +237,13 @@ def test_a_batch_s_root_is_that_of_its_decisions(house: House) -> None:
     (root, n) = house.conn.execute("SELECT root, n FROM ledger_batch").fetchone() or (b"", 0)
     leaves = []
     rows = house.conn.execute(
-        "SELECT id, (extract(epoch FROM at) * 1000000)::bigint, account, seller, addr, key_id, mac, channel, purpose,"
+        "SELECT id, (extract(epoch FROM at) * 1000000)::bigint, account, seller, seal, channel, purpose,"
         " mode, verdict, cure, (extract(epoch FROM earliest) * 1000000)::bigint, permit, selector, rules, obligations,"
         " facts FROM ledger_decision ORDER BY batch_index"
     )
     for row in rows:
-        fixed = written.decision_fixed(*row[:15])
-        leaves.append(written.decision_hash(fixed, row[15].encode(), row[16].encode(), bytes(row[17])))
+        fixed = written.decision_fixed(*row[:13])
+        leaves.append(written.decision_hash(fixed, row[13].encode(), row[14].encode(), bytes(row[15])))
     assert n == 7
     assert merkle.root(leaves) == bytes(root)
     assert house.conn.execute("SELECT count(*) FROM ledger_logqueue").fetchone() == (1,)

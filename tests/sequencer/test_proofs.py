@@ -25,7 +25,7 @@ from forbear.ledger.logfiles import Folder, LogDiffers
 from forbear.sequencer.run import Sequencer
 from forbear.tlog import merkle, offline
 from tests.conftest import Database
-from tests.gate.conftest import House, make_house
+from tests.gate.conftest import PERSON, House, make_house
 from tests.gate.conftest import engine as engine
 from tests.gate.conftest import gate as gate
 from tests.sequencer.conftest import happen
@@ -320,7 +320,7 @@ def test_the_log_is_proved_to_go_on_from_every_head_it_had(
             prover.consistency(old, new)
 
 
-def test_of_an_erased_decision_only_its_hash_is_proved(
+def test_an_erased_decision_is_proved_without_its_address(
     database: Database, conn: Connection, gate: Any, sequencer: Sequencer, prover: Prover, vkey: str
 ) -> None:
     house: House = make_house(conn, gate, "acme")
@@ -328,10 +328,25 @@ def test_of_an_erased_decision_only_its_hash_is_proved(
     sequencer.step()
     before = prover.prove(conn, answer.decision)
     assert before is not None
-    hashed = offline.leaf(offline.record_bytes("decision", before["proofs"][0]["values"]))
+    assert holds(before, vkey) == [f"decision about {PERSON} is entry 1"]
     owner = database.owner()
-    owner.execute("INSERT INTO ledger_erasedleaf VALUES (%s, %s)", [answer.decision, hashed])
+    owner.execute("SET ROLE forbear_erase")
+    owner.execute("UPDATE ledger_decision SET addr = 4611686018427387904 + 12345, mac = %s", [bytes(16)])
     after = prover.prove(conn, answer.decision)
     assert after is not None
-    assert after["proofs"][0]["values"] is None
-    assert holds(after, vkey) == ["decision (erased: only its hash is left) is entry 1"]
+    assert after["proofs"][0]["address"] is None
+    assert after["proofs"][0]["values"] == before["proofs"][0]["values"]
+    assert holds(after, vkey) == ["decision (its address was erased) is entry 1"]
+
+
+def test_another_address_does_not_fit_under_the_seal(
+    conn: Connection, gate: Any, sequencer: Sequencer, prover: Prover, vkey: str
+) -> None:
+    house: House = make_house(conn, gate, "acme")
+    answer = house.one()
+    sequencer.step()
+    proof = prover.prove(conn, answer.decision)
+    assert proof is not None
+    proof["proofs"][0]["address"]["addr"] += 1
+    with pytest.raises(ValueError, match="the address is not the one that was logged"):
+        holds(proof, vkey)

@@ -17,7 +17,7 @@ from uuid import UUID
 from forbear.accounts.connect import Connection
 from forbear.auditd.findings import Report, Wrong
 from forbear.core.instants import at_of
-from forbear.core.keys import phone_of
+from forbear.core.keys import Secret, is_erased, seal, seal_salt
 from forbear.core.uuid7 import made_at
 from forbear.ledger import leaves
 from forbear.tlog import merkle
@@ -27,12 +27,11 @@ _AT_ONCE: Final = 20_000  # decisions in memory
 MILLISECOND: Final = 1_000
 _BATCHES: Final = "SELECT id, at, n, root, xmin::text::bigint FROM ledger_batch WHERE id = ANY(%s)"
 _DECISIONS: Final = (
-    "SELECT d.id, d.at, d.account, d.seller, d.addr, d.key_id, d.mac, d.channel, d.purpose, d.mode, d.verdict,"
+    "SELECT d.id, d.at, d.account, d.seller, d.addr, d.key_id, d.mac, d.seal, d.channel, d.purpose, d.mode, d.verdict,"
     " d.cure, d.earliest, d.rules, d.obligations, d.selector, d.facts, d.permit, d.batch, d.batch_index, d.overrides,"
-    " e.leaf, d.xmin::text::bigint"
+    " d.xmin::text::bigint"
     " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS r (batch, low, high)"
     " JOIN ledger_decision d ON d.id >= r.low AND d.id < r.high AND d.batch = r.batch"
-    " LEFT JOIN ledger_erasedleaf e ON e.decision = d.id"
 )
 _PERMITS: Final = (
     "SELECT id, decision, account, seller, addr, mac, channel, purpose, mode, issued_at, expires_at,"
@@ -56,6 +55,7 @@ class Decision(NamedTuple):
     addr: int
     key_id: int
     mac: bytes | None
+    seal: bytes | None
     channel: int
     purpose: int
     mode: int
@@ -70,15 +70,12 @@ class Decision(NamedTuple):
     batch: UUID
     batch_index: int
     overrides: str
-    erased: bytes | None  # its leaf, kept when its address was erased
     written_by: int
 
     @property
     def leaf(self) -> bytes:
-        if self.erased is not None:
-            return bytes(self.erased)
         fixed = leaves.decision_fixed(
-            *(self.id, at_of(self.at), self.account, self.seller, self.addr, self.key_id, self.mac),
+            *(self.id, at_of(self.at), self.account, self.seller, None if self.seal is None else bytes(self.seal)),
             *(self.channel, self.purpose, self.mode, self.verdict, self.cure),
             None if self.earliest is None else at_of(self.earliest),
             *(self.permit, bytes(self.selector)),
@@ -110,7 +107,9 @@ def span_of(identity: UUID) -> tuple[UUID, UUID]:
     return UUID(int=low), UUID(int=low + (1 << 80))
 
 
-def check_batches(conn: Connection, logged: Mapping[UUID, bytes], report: Report) -> list[UUID]:
+def check_batches(
+    conn: Connection, logged: Mapping[UUID, bytes], secrets: Sequence[Secret], report: Report
+) -> list[UUID]:
     """`logged`: the roots as the log has them. Returns the decisions that stand in them, for judging them again."""
     batches = read_batches(conn, logged)
     for identity, root in logged.items():
@@ -127,7 +126,7 @@ def check_batches(conn: Connection, logged: Mapping[UUID, bytes], report: Report
     for some in _parts(list(batches.values())):
         decisions = read_decisions(conn, [batch.id for batch in some])
         for batch in some:
-            _check_rows(batch, logged[batch.id], decisions.get(batch.id, []), report)
+            _check_rows(batch, logged[batch.id], decisions.get(batch.id, []), secrets, report)
         rows = [row for part in decisions.values() for row in part]
         check_permits(conn, rows, batches, report)
         report.seen["decisions"] += len(rows)
@@ -147,12 +146,18 @@ def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
         yield some
 
 
-def _check_rows(batch: Batch, root: bytes, rows: Sequence[Decision], report: Report) -> None:
+def _sealed(row: Decision, secret: Secret) -> bool:
+    """Whether the row's address is the one under its seal: no leaf has it otherwise."""
+    mac = None if row.mac is None else bytes(row.mac)
+    return seal(seal_salt(row.id.bytes, secret), row.addr, row.key_id, mac) == (row.seal and bytes(row.seal))
+
+
+def _check_rows(batch: Batch, root: bytes, rows: Sequence[Decision], secrets: Sequence[Secret], report: Report) -> None:
     for row in rows:
-        if row.erased is not None:
+        if is_erased(row.addr):
             report.notes["erased"] += 1
-            if phone_of(row.addr) is not None:
-                report.add(Wrong.CHANGED, "decision", row.id, "it has the leaf of an erased one, and an address")
+        elif not any(_sealed(row, secret) for secret in secrets):
+            report.add(Wrong.CHANGED, "decision", row.id, "its address is not the one under its seal")
     if rows and len(rows) == batch.n and merkle.root([row.leaf for row in rows]) == root:
         return
     places = Counter(row.batch_index for row in rows)
@@ -176,7 +181,7 @@ def _check_rows(batch: Batch, root: bytes, rows: Sequence[Decision], report: Rep
             report.add(Wrong.BACK_DATED, "decision", row.id, f"its moment is not that of its batch {batch.id}")
     if named:
         return
-    odd = [row for row in rows if row.written_by != batch.written_by and row.erased is None]
+    odd = [row for row in rows if row.written_by != batch.written_by and not is_erased(row.addr)]
     if not 0 < len(odd) < len(rows):  # after a restore from a dump all differ, and say nothing
         odd = list(rows) if len(rows) <= _NAMED else []
     for row in odd:

@@ -75,7 +75,7 @@ def check_entries(conn: Connection, entries: Sequence[Entry], secrets: Sequence[
             report.add(Wrong.CHANGED, "logentry", entry.place, f"its kind {entry.kind} is none of ours")
     report.seen["entries"] += len(entries)
     _twice(conn, entries, report)
-    decisions = batches.check_batches(conn, by_kind[Leaf.DECISIONS], report)
+    decisions = batches.check_batches(conn, by_kind[Leaf.DECISIONS], secrets, report)
     events.check_events(conn, by_kind[Leaf.EVENT], secrets, report)
     events.check_lists(conn, by_kind[Leaf.EVENTS], secrets, report)
     _check_redemptions(conn, by_kind[Leaf.REDEMPTION], report)

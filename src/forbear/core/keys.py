@@ -13,6 +13,7 @@ column; a hit is confirmed by 16 bytes of HMAC-SHA256. Without the secret neithe
 from __future__ import annotations
 
 import hmac
+import struct
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
@@ -132,6 +133,36 @@ _COLUMN_PAYS: Final = 16  # numbers; a hundred small calls of numpy cost as much
 def _erased_secret(secret: Secret) -> bytes:
     """A key of its own, so that nothing else that is hashed with the secret can meet it."""
     return hmac.digest(secret.bytes, b"forbear erased phone", sha256)
+
+
+SEAL_BYTES: Final = 16
+_SEALED: Final = struct.Struct(">qh16s")
+
+
+def seal_salt(identity: bytes, secret: Secret) -> bytes:
+    """What opens the seal of one decision, by its id. It is in no table: whoever has the secret derives it."""
+    return hmac.digest(_seal_secret(secret), identity, sha256)[:SEAL_BYTES]
+
+
+def seal(salt: bytes, column: int, secret_id: int, mac: bytes | None) -> bytes:
+    """An address in a leaf: hidden without the salt, and no other address fits with it."""
+    return sha256(salt + _SEALED.pack(column, secret_id, mac or b"")).digest()[:SEAL_BYTES]
+
+
+def seals(identities: bytes, columns: Sequence[int], secret_ids: Sequence[int], macs: bytes, secret: Secret) -> bytes:
+    """The seals of many decisions, one after another; `identities` and `macs` have 16 bytes each (zeros: none)."""
+    key, digest, pack = _seal_secret(secret), hmac.digest, _SEALED.pack
+    found = []
+    for i, (column, secret_id) in enumerate(zip(columns, secret_ids, strict=True)):
+        at = slice(i * 16, i * 16 + 16)
+        salt = digest(key, identities[at], "sha256")[:SEAL_BYTES]
+        found.append(sha256(salt + pack(column, secret_id, macs[at])).digest()[:SEAL_BYTES])
+    return b"".join(found)
+
+
+@lru_cache(maxsize=64)
+def _seal_secret(secret: Secret) -> bytes:
+    return hmac.digest(secret.bytes, b"forbear decision seal", sha256)
 
 
 def siphash(values: npt.NDArray[np.uint64], low: int, high: int) -> npt.NDArray[np.uint64]:

@@ -25,7 +25,7 @@ from forbear.accounts.connect import Connection
 from forbear.core.codes import Cure, Verdict
 from forbear.core.errors import BadInput
 from forbear.core.instants import MISSING, SECOND, at_of
-from forbear.core.keys import NO_KEY
+from forbear.core.keys import NO_KEY, SEAL_BYTES, seals
 from forbear.core.words import Channel, Purpose
 from forbear.gate import bundles, gather, packed, shadow
 from forbear.gate import claims as claimed
@@ -68,17 +68,17 @@ _SELECTORS: Final = Statement(
 _DECISIONS: Final = Statement(
     "add_decisions",
     "INSERT INTO ledger_decision (id, at, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure,"
-    " earliest, rules, obligations, selector, facts, permit, batch, batch_index, overrides)"
+    " earliest, rules, obligations, selector, facts, permit, batch, batch_index, overrides, seal)"
     " SELECT id, $1, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, rules,"
-    " obligations, selector, facts, permit, $2, i, overrides"
-    " FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+    " obligations, selector, facts, permit, $2, i, overrides, seal"
+    " FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"
     " AS u (id, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, rules,"
-    " obligations, selector, facts, permit, i, overrides)",
+    " obligations, selector, facts, permit, i, overrides, seal)",
     (
         *(trip.MOMENT_OID, trip.UUID_OID, Uuid.array_oid, Uuid.array_oid, Uuid.array_oid, Int8.array_oid),
         *(Int2.array_oid, Bytea.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid, Int2.array_oid),
         *(Int2.array_oid, Moment.array_oid, Text.array_oid, Text.array_oid, Bytea.array_oid, Bytea.array_oid),
-        *(Uuid.array_oid, Int4.array_oid, Text.array_oid),
+        *(Uuid.array_oid, Int4.array_oid, Text.array_oid, Bytea.array_oid),
     ),
 )
 _PERMITS: Final = Statement(
@@ -356,10 +356,15 @@ class _Batch:
         accounts = columns.ids_of([sender.account.id for sender in distinct])[which]
         sellers = columns.ids_of([sender.seller.id for sender in distinct])[which]
         addresses = claims.addresses
+        sealed = seals(
+            *(ids.tobytes(), addresses.addr.tolist(), addresses.key_id.tolist(), addresses.mac.tobytes()),
+            self.gate.secret,
+        )
+        seal = np.frombuffer(sealed, np.uint8).reshape(n, SEAL_BYTES)
         fixed = np.empty(n, leaves.DECISION)
         for name, value in (
-            *(("id", ids), ("at", now), ("account", accounts), ("seller", sellers), ("addr", addresses.addr)),
-            *(("key_id", addresses.key_id), ("mac", addresses.mac), ("channel", claims.channel)),
+            *(("id", ids), ("at", now), ("account", accounts), ("seller", sellers), ("seal", seal)),
+            *(("channel", claims.channel),),
             *(("purpose", claims.purpose), ("mode", claims.mode), ("verdict", judged.verdict), ("cure", judged.cure)),
             *(("earliest", judged.earliest), ("permit", judged.permits), ("selector", selector)),
         ):
@@ -391,7 +396,7 @@ class _Batch:
             *(columns.utf8s(judged.rules), columns.utf8s(judged.obligations)),
             *(columns.macs(selector), columns.byteas(judged.packed)),
             *(columns.uuids(judged.permits, judged.verdict != 0), columns.int4s(np.arange(n))),
-            columns.utf8s(judged.overrides),
+            *(columns.utf8s(judged.overrides), columns.macs(seal)),
         )
         if judged.shadowed:
             places = [judged.facts.selectors[i].places for i in np.broadcast_to(judged.facts.selector, (n,)).tolist()]

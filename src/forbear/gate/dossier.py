@@ -241,7 +241,7 @@ class _Collection:
             rules=[str(number) for number in numbers],
             local=_local(selector, at),
             entries=[row["id"]],
-            personal="the number was erased; what was decided, and its proof, stay" if row["erased_leaf"] else None,
+            personal="the number was erased; what was decided, and its proof, stay" if is_erased(row["addr"]) else None,
         )
 
     def _permit(self, row: Row) -> list[tuple[str, str]]:

@@ -60,7 +60,7 @@ What is personal in an event is not in the log, only SHA-256(salt, personal part
 where they are still kept, and verify.py checks them against the hash. Where the person was erased, the salt and the
 part are gone, and the hash says nothing about anybody; that the event happened can still be shown.
 `pending` in manifest.json: made within the last seconds, taken up by the log's next head. `erased`: the number was
-erased from the decision; the hash of what was decided stays.
+erased from the decision; what was decided stays, under a seal instead of the address.
 
 {counts}
 """
@@ -81,7 +81,7 @@ def prove(conn: Connection, made: Dossier, tick: Tick | None = None, prover: Pro
             found[identity] = (f"not as it was logged: {error.what}", None)
         else:
             state = "proven" if proof is not None else "not in the ledger"
-            if proof is not None and any(one.get("values") is None for one in proof["proofs"]):
+            if proof is not None and any("address" in one and one["address"] is None for one in proof["proofs"]):
                 state = "proven, the number erased"
             body = None if proof is None else _lines(proof)
             found[identity] = (state, body)

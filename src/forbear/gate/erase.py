@@ -250,7 +250,6 @@ def _erase(
     with erasures.erasing(owner):
         for one in people:
             if one.key != one.kept_as:
-                _add(changed, {"leaves kept": erasures.keep_leaves(owner, one)})
                 _add(changed, erasures.move_rows(owner, one))
             _add(changed, erasures.end_standing(owner, one, now, event))
             _add(changed, erasures.clear_work(owner, one, now, event))

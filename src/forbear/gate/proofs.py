@@ -6,7 +6,8 @@
 
 `values` are what the record's bytes are made of (`ledger.leaves`); hashes are hex, moments RFC 3339. A record in a
 small tree (a list of events, the decisions of one commit) has two paths: to the root of that tree, which is its entry,
-and to the head. `personal` holds the salt and the personal part behind `personal_hash`, where it was asked for.
+and to the head. Of a decision `address` holds what opens its seal: `salt`, `addr`, `key_id`, `mac`; null once it was
+erased. `personal` holds the salt and the personal part behind `personal_hash`, where it was asked for.
 `forbear.tlog.offline` checks such a file.
 """
 
@@ -18,8 +19,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from forbear.accounts.connect import Connection
+from forbear.accounts.home import load_secrets
 from forbear.core.errors import BadInput
 from forbear.core.instants import rfc3339
+from forbear.core.keys import Secret, seal, seal_salt
 from forbear.ledger import log, logrows
 from forbear.ledger.kinds import Leaf
 from forbear.ledger.logfiles import Folder, LogDiffers
@@ -42,6 +45,17 @@ _MOMENTS: Final = ("at", "happened_at", "learnt_at", "earliest")
 
 class Pending(Exception):
     """It is recorded, and waits for the log's next head: about a second."""
+
+
+def _opening(record: Record) -> dict[str, Any] | None:
+    """What shows whose address is under a decision's seal. None: it was erased, or its secret is not at hand."""
+    key = record.address
+    for number, secret in load_secrets().address_keys.items() if key is not None else ():
+        assert key is not None, "asked for with an address alone"
+        salt = seal_salt(record.id.bytes, Secret(number, secret))
+        if seal(salt, key.column, key.secret_id, key.mac) == record.values["seal"]:
+            return {"salt": salt.hex(), "addr": key.column, "key_id": key.secret_id, "mac": key.mac.hex() or None}
+    return None
 
 
 class Prover:
@@ -119,10 +133,9 @@ class Prover:
         if tree.leaf(index) != logged:
             raise LogDiffers(f"the {_NAMES[record.kind]} {record.id} is not what was logged as entry {index}")
         said: dict[str, Any] = {"record": _NAMES[record.kind]}
-        if record.values is None:
-            said |= {"values": None, "hash": record.hash.hex()}
-        else:
-            said["values"] = {name: _plain(name, value) for name, value in record.values.items()}
+        said["values"] = {name: _plain(name, value) for name, value in record.values.items()}
+        if record.kind is Leaf.DECISIONS:
+            said["address"] = _opening(record)
         if opened and record.kind in (Leaf.EVENT, Leaf.EVENTS):
             row = conn.execute("SELECT salt, part FROM ledger_personal WHERE event = %s", [record.id]).fetchone()
             said["personal"] = None if row is None else {"salt": bytes(row[0]).hex(), "part": bytes(row[1]).decode()}

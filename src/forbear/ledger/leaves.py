@@ -1,9 +1,9 @@
 """The bytes whose hashes are the leaves of the log: one fixed layout for each kind of record, big-endian.
 
 Every record can be turned into its bytes again, and none holds an address, its key or anything else a stranger could
-guess at: what is personal in an event is there as the hash of a salted part. (A decision's bytes do hold the key of
-the address. They never leave the ledger but to whom the decision concerns, and 56 random bits of its id are in them;
-an erasure keeps their hash in their stead.)
+guess at: what is personal in an event is there as the hash of a salted part, the address of a decision as its seal
+(`core.keys.seal`), whose salt is in no table. So a leaf can be built before and after an erasure, and even who has the
+whole database cannot try numbers against it.
 
     decision      `DECISION`, lengths of rules, obligations and packed facts (4 bytes each), these, then overrides
     event         `EVENT`, lengths of kind, known_by (2 each) and payload (4), these; the payload is canonical JSON
@@ -38,9 +38,7 @@ DECISION: Final = np.dtype(
         ("at", ">i8"),
         ("account", "u1", (16,)),
         ("seller", "u1", (16,)),
-        ("addr", ">i8"),
-        ("key_id", ">i2"),
-        ("mac", "u1", (16,)),
+        ("seal", "u1", (16,)),  # of the address, under a salt that only the secret's holder can derive
         ("channel", ">i2"),
         ("purpose", ">i2"),
         ("mode", ">i2"),
@@ -196,9 +194,7 @@ def decision_fixed(
     at: int,
     account: UUID,
     seller: UUID,
-    addr: int,
-    key_id: int,
-    mac: bytes | None,
+    seal: bytes | None,
     channel: int,
     purpose: int,
     mode: int,
@@ -213,11 +209,11 @@ def decision_fixed(
     row["id"], row["account"], row["seller"] = (
         np.frombuffer(value.bytes, np.uint8) for value in (identity, account, seller)
     )
-    row["at"], row["addr"], row["key_id"] = at, addr, key_id
+    row["at"] = at
     row["channel"], row["purpose"], row["mode"], row["verdict"] = channel, purpose, mode, verdict
     row["cure"] = -1 if cure is None else cure
     row["earliest"] = MISSING if earliest is None else earliest
-    row["mac"] = np.frombuffer(mac or bytes(16), np.uint8)
+    row["seal"] = np.frombuffer(seal or bytes(16), np.uint8)  # zeros: decided before there were seals
     row["permit"] = np.frombuffer(permit.bytes if permit else _NO_ID, np.uint8)
     row["selector"] = np.frombuffer(selector, np.uint8)
     return row.tobytes()

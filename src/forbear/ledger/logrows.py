@@ -10,6 +10,7 @@ from uuid import UUID
 
 from forbear.accounts.connect import Connection
 from forbear.core.instants import at_of
+from forbear.core.keys import AddressKey, is_erased
 from forbear.ledger import leaves
 from forbear.ledger.kinds import Leaf
 from forbear.tlog.merkle import leaf_hash
@@ -18,8 +19,8 @@ EVENT_COLUMNS: Final = (
     "id, kind, happened_at, learnt_at, known_by, account, seller, payload, personal_hash, batch, batch_index"
 )
 _DECISION_COLUMNS: Final = (
-    "d.id, d.at, d.account, d.seller, d.addr, d.key_id, d.mac, d.channel, d.purpose, d.mode, d.verdict, d.cure,"
-    " d.earliest, d.permit, d.selector, d.rules, d.obligations, d.facts, d.overrides, d.batch, d.batch_index, e.leaf"
+    "d.id, d.at, d.account, d.seller, d.addr, d.key_id, d.mac, d.seal, d.channel, d.purpose, d.mode, d.verdict, d.cure,"
+    " d.earliest, d.permit, d.selector, d.rules, d.obligations, d.facts, d.overrides, d.batch, d.batch_index"
 )
 
 
@@ -30,10 +31,11 @@ class Record:
     kind: Leaf  # of the entry it is under
     id: UUID
     account: UUID | None
-    values: dict[str, Any] | None  # None: erased, only its hash stays
+    values: dict[str, Any]
     hash: bytes
     batch: UUID | None  # the small tree it is in; None: it is an entry itself
     batch_index: int | None
+    address: AddressKey | None = None  # of a decision, under its seal
 
     @property
     def source(self) -> UUID:
@@ -62,14 +64,12 @@ def event_record(row: Sequence[Any]) -> Record:
 
 
 def decision_record(row: Sequence[Any]) -> Record:
-    identity, at, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure = row[:12]
-    earliest, permit, selector, rules, obligations, facts, overrides, batch, batch_index, erased = row[12:22]
-    if erased is not None:
-        return Record(Leaf.DECISIONS, identity, account, None, bytes(erased), batch, batch_index)
+    identity, at, account, seller, addr, key_id, mac, seal, channel, purpose, mode, verdict, cure = row[:13]
+    earliest, permit, selector, rules, obligations, facts, overrides, batch, batch_index = row[13:22]
     moment, until = at_of(at), None if earliest is None else at_of(earliest)
-    mac, selector, facts = None if mac is None else bytes(mac), bytes(selector), bytes(facts)
+    seal, selector, facts = None if seal is None else bytes(seal), bytes(selector), bytes(facts)
     fixed = leaves.decision_fixed(
-        *(identity, moment, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure),
+        *(identity, moment, account, seller, seal, channel, purpose, mode, verdict, cure),
         *(until, permit, selector),
     )
     values = {
@@ -77,9 +77,7 @@ def decision_record(row: Sequence[Any]) -> Record:
         "at": moment,
         "account": account,
         "seller": seller,
-        "addr": addr,
-        "key_id": key_id,
-        "mac": mac,
+        "seal": seal,
         "channel": channel,
         "purpose": purpose,
         "mode": mode,
@@ -94,7 +92,8 @@ def decision_record(row: Sequence[Any]) -> Record:
         "overrides": overrides,
     }
     hashed = leaves.decision_hash(fixed, rules.encode(), obligations.encode(), facts, overrides.encode())
-    return Record(Leaf.DECISIONS, identity, account, values, hashed, batch, batch_index)
+    address = None if is_erased(addr) else AddressKey(addr, b"" if mac is None else bytes(mac), key_id)
+    return Record(Leaf.DECISIONS, identity, account, values, hashed, batch, batch_index, address)
 
 
 def redemption_record(permit: UUID, at: datetime, account: UUID | None = None) -> Record:
@@ -131,7 +130,7 @@ def records(conn: Connection, identity: UUID, account: UUID | None = None) -> li
     if row is not None:
         return [event_record(row)]
     row = conn.execute(
-        f"SELECT {_DECISION_COLUMNS} FROM ledger_decision d LEFT JOIN ledger_erasedleaf e ON e.decision = d.id"  # noqa: S608
+        f"SELECT {_DECISION_COLUMNS} FROM ledger_decision d"  # noqa: S608
         " WHERE d.id = coalesce((SELECT decision FROM ledger_permit WHERE id = %s), %s)"
         " AND (%s::uuid IS NULL OR d.account = %s)",
         [identity, identity, account, account],
@@ -139,7 +138,7 @@ def records(conn: Connection, identity: UUID, account: UUID | None = None) -> li
     if row is None:
         return []
     found = [decision_record(row)]
-    permit, whose = row[13], row[2]
+    permit, whose = row[14], row[2]
     if permit is not None:
         redeemed = conn.execute("SELECT at FROM ledger_redemption WHERE permit = %s", [permit]).fetchone()
         settled = conn.execute("SELECT * FROM ledger_disposition WHERE permit = %s", [permit]).fetchone()
@@ -161,7 +160,7 @@ def batch_hashes(conn: Connection, record: Record) -> list[bytes]:
         )
         return [event_record(row).hash for row in rows]
     rows = conn.execute(
-        f"SELECT {_DECISION_COLUMNS} FROM ledger_decision d LEFT JOIN ledger_erasedleaf e ON e.decision = d.id"  # noqa: S608
+        f"SELECT {_DECISION_COLUMNS} FROM ledger_decision d"  # noqa: S608
         " WHERE d.id >= %s AND d.id < %s AND d.batch = %s ORDER BY d.batch_index",
         [low, high, record.batch],
     )

@@ -82,6 +82,7 @@ class Decision(models.Model):
     batch = models.UUIDField()
     batch_index = models.IntegerField()
     overrides = models.TextField(default="")  # an operator's own texts that mattered, a line each
+    seal = models.BinaryField(max_length=16, null=True)  # of the address, as the leaf has it
 
 
 class Rulebook(models.Model):
@@ -184,13 +185,6 @@ class Checkpoint(models.Model):
     root = models.BinaryField(max_length=32)
     at = models.DateTimeField()
     note = models.TextField()  # signed-note
-
-
-class ErasedLeaf(models.Model):
-    """The leaf of a decision whose address was erased: it can no longer be built from the row."""
-
-    decision = models.UUIDField(primary_key=True)
-    leaf = models.BinaryField(max_length=32)
 
 
 class Idempotency(models.Model):

@@ -28,11 +28,11 @@ SOURCES: Final[dict[str, str]] = {
     ),
     "decisions": (
         "SELECT d.*, s.body AS selector_body, b.rulebook, b.engine, p.expires_at, r.at AS redeemed_at,"  # noqa: S608
-        " x.at AS settled_at, x.known_by AS settled_by, x.outcome, x.answered, x.conversation, x.abandoned, x.refused,"
-        " l.leaf AS erased_leaf FROM ledger_decision d JOIN ledger_selector s ON s.digest = d.selector"
+        " x.at AS settled_at, x.known_by AS settled_by, x.outcome, x.answered, x.conversation, x.abandoned, x.refused"
+        " FROM ledger_decision d JOIN ledger_selector s ON s.digest = d.selector"
         " JOIN ledger_batch b ON b.id = d.batch LEFT JOIN ledger_permit p ON p.id = d.permit"
         " LEFT JOIN ledger_redemption r ON r.permit = d.permit LEFT JOIN ledger_disposition x ON x.permit = d.permit"
-        f" LEFT JOIN ledger_erasedleaf l ON l.decision = d.id WHERE {_of('d')} ORDER BY d.id"
+        f" WHERE {_of('d')} ORDER BY d.id"
     ),
     "suppressions": (
         f"SELECT s.* FROM ledger_suppression s WHERE {_THEIRS.format('s')}"  # noqa: S608

@@ -142,7 +142,7 @@ def record_bytes(record: str, v: Any) -> bytes:
         cure = -1 if v["cure"] is None else v["cure"]
         earliest = -(2**31) if v["earliest"] is None else _at(v["earliest"])
         fixed = _id(v["id"]) + struct.pack(">q", _at(v["at"])) + _id(v["account"]) + _id(v["seller"])
-        fixed += struct.pack(">qh", v["addr"], v["key_id"]) + _hex(v["mac"], 16)
+        fixed += _hex(v["seal"], 16)
         fixed += struct.pack(">hhhBbq", v["channel"], v["purpose"], v["mode"], v["verdict"], cure, earliest)
         fixed += _id(v["permit"]) + _hex(v["selector"], 16)
         parts = [v["rules"].encode(), v["obligations"].encode(), bytes.fromhex(v["facts"])]
@@ -194,8 +194,10 @@ def check(proof: dict[str, Any], size: int, root: bytes | None) -> str:
     values, batch, kind = proof["values"], proof["batch"], proof["entry"]["kind"]
     if KINDS.get(kind) != (proof["record"], batch is not None):
         raise ValueError("the entry of the log is of another kind")
-    found = bytes.fromhex(proof["hash"]) if values is None else leaf(record_bytes(proof["record"], values))
-    said = str(proof["record"]) + (" (erased: only its hash is left) " if values is None else " ")
+    found = leaf(record_bytes(proof["record"], values))
+    said = str(proof["record"]) + " "
+    if proof["record"] == "decision":
+        said += _of(values, proof["address"])
     if batch is not None:
         found = climb(found, batch["index"], batch["size"], [bytes.fromhex(step) for step in batch["path"]])
         if found is None:
@@ -206,19 +208,29 @@ def check(proof: dict[str, Any], size: int, root: bytes | None) -> str:
     personal = proof.get("personal")
     if personal is not None:
         hashed = hashlib.sha256(bytes.fromhex(personal["salt"]) + personal["part"].encode()).hexdigest()
-        if values is None or hashed != values["personal_hash"]:
+        if hashed != values["personal_hash"]:
             raise ValueError("the personal part is not the one that was logged")
         said += f"with its personal part {personal['part']} "
     return said + f"is entry {proof['index']}"
 
 
+def _of(values: dict[str, Any], opening: dict[str, Any] | None) -> str:
+    """Whose address is under the seal. Raises ValueError."""
+    if opening is None:
+        return "(its address was erased) "
+    packed = struct.pack(">qh", opening["addr"], opening["key_id"]) + _hex(opening["mac"], 16)
+    if hashlib.sha256(_hex(opening["salt"], 16) + packed).hexdigest()[:32] != values["seal"]:
+        raise ValueError("the address is not the one that was logged")
+    if opening["mac"] is None and opening["addr"] >> 60 == 1:
+        return f"about +{opening['addr'] & (1 << 60) - 1} "
+    return f"about the address with the key {opening['addr']} "
+
+
 def _words(values: dict[str, Any]) -> dict[str, Any]:
-    """What was checked, for reading: a decision's verdict by its name, a telephone number as one."""
+    """What was checked, for reading: a decision's verdict by its name."""
     said = dict(values)
     if said.get("verdict") in (0, 1, 2):
         said["verdict"] = f"{said['verdict']} ({('allow', 'defer', 'deny')[said['verdict']]})"
-    if isinstance(said.get("addr"), int) and said["addr"] >> 60 == 1 and said.get("mac") is None:
-        said["addr"] = f"{said['addr']} (+{said['addr'] & (1 << 60) - 1})"
     return said
 
 
@@ -244,7 +256,7 @@ def main(arguments: list[str]) -> int:
         return 1
     for line, proof in zip(lines, proofs):  # noqa: B905 - Python 3.9 has no `strict`
         sys.stdout.write(f"{line} of the log of {size} that {' and '.join(by)} signed\n")
-        for name, value in sorted(_words(proof["values"] or {}).items()):
+        for name, value in sorted(_words(proof["values"]).items()):
             sys.stdout.write(f"  {name:<13} {value if isinstance(value, str) else json.dumps(value)}\n")
     return 0
 

@@ -1,4 +1,4 @@
-"""Erasure: requests, leaves that can no longer be built, and what the erase role may change."""
+"""Erasure: requests, what must stay for now, the seals of addresses, and what the erase role may change."""
 
 from django.db import migrations, models
 
@@ -12,12 +12,8 @@ class Migration(migrations.Migration):
         migrations.SeparateDatabaseAndState(
             database_operations=[migrations.RunSQL(UP, DOWN)],
             state_operations=[
-                migrations.CreateModel(
-                    name="ErasedLeaf",
-                    fields=[
-                        ("decision", models.UUIDField(primary_key=True, serialize=False)),
-                        ("leaf", models.BinaryField(max_length=32)),
-                    ],
+                migrations.AddField(
+                    model_name="decision", name="seal", field=models.BinaryField(max_length=16, null=True)
                 ),
                 migrations.CreateModel(
                     name="Kept",

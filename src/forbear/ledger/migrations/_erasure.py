@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 UP = """
-CREATE TABLE ledger_erasedleaf (
-    decision uuid PRIMARY KEY,
-    leaf bytea NOT NULL CHECK (octet_length(leaf) = 32)
-);
-CREATE TRIGGER refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_erasedleaf FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
-GRANT SELECT ON ledger_erasedleaf TO forbear_app;
+-- What a leaf has of a decision's address; before 0008 leaves had the address itself.
+ALTER TABLE ledger_decision ADD COLUMN seal bytea CHECK (octet_length(seal) = 16);
 
 CREATE TABLE ledger_erasurerequest (
     id uuid PRIMARY KEY,
@@ -52,12 +48,12 @@ GRANT SELECT ON ledger_evidence, ledger_form TO forbear_erase;
 GRANT SELECT, UPDATE ON ledger_suppression, ledger_consent, ledger_relationship, ledger_join, ledger_review,
     ledger_outbox, ledger_link, ledger_optinblock, ledger_erasurerequest TO forbear_erase;
 GRANT SELECT, UPDATE ON ledger_optin TO forbear_erase;
-GRANT INSERT, SELECT ON ledger_erasedleaf TO forbear_erase;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_counter TO forbear_erase;
 """
 
 DOWN = """
-DROP TABLE ledger_erasedleaf, ledger_erasurerequest, ledger_kept;
+DROP TABLE ledger_erasurerequest, ledger_kept;
+ALTER TABLE ledger_decision DROP COLUMN seal;
 CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% on % refused: the ledger is appended to, never rewritten', TG_OP, TG_TABLE_NAME

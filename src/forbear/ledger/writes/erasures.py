@@ -15,16 +15,10 @@ from uuid import UUID
 import numpy as np
 
 from forbear.accounts.connect import Connection
-from forbear.core.instants import at_of, moment_of
+from forbear.core.instants import moment_of
 from forbear.core.keys import AddressKey
-from forbear.ledger import attempts, columns, leaves
+from forbear.ledger import attempts, columns
 
-_ERASED_LEAVES: Final = (
-    "SELECT d.id, d.at, d.account, d.seller, d.addr, d.key_id, d.mac, d.channel, d.purpose, d.mode, d.verdict, d.cure,"
-    " d.earliest, d.permit, d.selector, d.rules, d.obligations, d.facts, d.overrides FROM ledger_decision d"
-    " WHERE d.addr = %(addr)s AND d.mac IS NOT DISTINCT FROM %(mac)s AND (%(account)s::uuid IS NULL OR"
-    " d.account = %(account)s)"
-)
 _THEIRS: Final = (
     "addr = %(addr)s AND mac IS NOT DISTINCT FROM %(mac)s AND (%(account)s::uuid IS NULL OR account = %(account)s)"
 )
@@ -77,28 +71,6 @@ def erasing(conn: Connection) -> Iterator[None]:
     conn.execute("SET LOCAL ROLE forbear_erase")
     yield
     conn.execute("RESET ROLE")
-
-
-def keep_leaves(conn: Connection, person: Person) -> int:
-    """Keeps the leaf of each decision that is about to lose its number, so that its proof stays one."""
-    rows = conn.execute(_ERASED_LEAVES, person.names, binary=True).fetchall()
-    if rows:
-        conn.execute(
-            "INSERT INTO ledger_erasedleaf (decision, leaf) SELECT * FROM unnest(%s, %s) ON CONFLICT DO NOTHING",
-            [columns.uuids([row[0] for row in rows]), columns.byteas([_leaf(row) for row in rows])],
-        )
-    return len(rows)
-
-
-def _leaf(row: Sequence[Any]) -> bytes:
-    identity, at, account, seller, addr, key_id, mac, channel, purpose, mode, verdict, cure, earliest, permit = row[:14]
-    fixed = leaves.decision_fixed(
-        *(identity, at_of(at), account, seller, addr, key_id, None if mac is None else bytes(mac)),
-        *(channel, purpose, mode, verdict, cure, None if earliest is None else at_of(earliest), permit),
-        bytes(row[14]),
-    )
-    rules, obligations, facts, overrides = row[15].encode(), row[16].encode(), bytes(row[17]), row[18].encode()
-    return leaves.decision_hash(fixed, rules, obligations, facts, overrides)
 
 
 def move_rows(conn: Connection, person: Person) -> dict[str, int]:
