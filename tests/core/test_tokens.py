@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from uuid import uuid4
 
 import pytest
@@ -24,6 +25,15 @@ def test_a_token_changed_anywhere_is_nothing(place: int) -> None:
     token = tokens.sign("link", uuid4(), KEYS)
     changed = token[:place] + ("A" if token[place] != "A" else "w") + token[place + 1 :]
     assert tokens.read("link", changed, KEYS) is None
+
+
+@pytest.mark.parametrize("over", [1, 2, 3])
+def test_a_token_has_one_spelling(over: int) -> None:
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    for _ in range(32):
+        token = tokens.sign("link", uuid4(), KEYS)
+        respelt = token[:-1] + letters[letters.index(token[-1]) + over]
+        assert tokens.read("link", respelt, KEYS) is None
 
 
 def test_a_token_of_another_use_or_another_key_is_nothing() -> None:

@@ -149,4 +149,4 @@ def snippet(
 def _base(named: str) -> str:
     from forbear.gate.links import public_url
 
-    return (named or public_url() or "http://127.0.0.1:8000").rstrip("/")
+    return (named or public_url() or "http://127.0.0.1:8700").rstrip("/")

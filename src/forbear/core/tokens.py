@@ -15,7 +15,9 @@ from typing import Final
 from uuid import UUID
 
 _MAC: Final = 12
-_FORM: Final = re.compile(r"[A-Za-z0-9_-]{39}")
+_FORM: Final = re.compile(
+    r"[A-Za-z0-9_-]{38}[AEIMQUYcgkosw048]"
+)  # two bits are over: zero, so that one id has one token
 
 
 def sign(label: str, identity: UUID, keys: Mapping[int, bytes]) -> str:

@@ -47,7 +47,7 @@ BLOCKED_S: Final = 365 * DAY_S
 _DIGITS: Final = 6
 _LINK: Final = "opt-in"  # in a message: who has it reads what comes to the address
 _PAGE: Final = "opt-in page"  # on the page that asks for the code: it gives no right
-_FALLBACK_URL: Final = "http://127.0.0.1:8000"
+_FALLBACK_URL: Final = "http://127.0.0.1:8700"
 
 
 class Answer(Enum):
