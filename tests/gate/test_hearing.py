@@ -125,3 +125,19 @@ def test_what_a_person_wrote_stands_in_no_leaf(house: House) -> None:
     assert row is not None
     assert "Patricia" not in row[0]
     assert PERSON not in row[0]
+
+
+def test_an_id_that_comes_twice_loses_nobodys_stop(house: House) -> None:
+    other = "+13055550124"
+    assert heard(house, "HELP").answer == "help_answer"
+    assert heard(house, "help me").repeated is True
+    mine, theirs = heard(house, "STOP"), heard(house, "STOP", sender=other)
+    assert (mine.repeated, theirs.repeated) == (False, False)
+    assert [len(mine.opt_outs), len(theirs.opt_outs)] == [1, 1]
+    again = [heard(house, "STOP"), heard(house, "STOP", sender=other), heard(house, "HELP")]
+    assert [(one.repeated, one.event) for one in again[:2]] == [(True, mine.event), (True, theirs.event)]
+    assert again[2].repeated is True
+    assert standing(house) == 2
+    unclear = heard(house, "cancel my appointment", sender="+13055550125")
+    assert unclear.review is not None
+    assert heard(house, "cancel my appointment", sender="+13055550125").event == unclear.event

@@ -22,12 +22,13 @@ from forbear.core import hearing, where
 from forbear.core.errors import BadInput
 from forbear.core.hearing import Meaning, TakenFor
 from forbear.core.instants import DAY, MINUTE, moment_of
-from forbear.core.keys import AddressKey, phone_of
+from forbear.core.keys import AddressKey, of_erased_phone, phone_of
 from forbear.core.uuid7 import made_at
 from forbear.core.words import Channel, OptOutScope, Way
 from forbear.gate import answers, forms
 from forbear.gate import opt_out as gate_opt_out
 from forbear.gate.claims import address_key
+from forbear.gate.consent import every_address_key
 from forbear.gate.contact import Refused
 from forbear.gate.decide import KEY_STANDS
 from forbear.gate.links import public_url
@@ -45,6 +46,7 @@ _CONFIRMED: Final = {OptOutScope.ALL.bit: "stopped", OptOutScope.ALL_BUT_NEEDED.
 _ANSWER_WITHIN: Final = 5 * MINUTE
 _LONGEST: Final = 20_000
 _LATE: Final = 7 * DAY
+_URGENT: Final = {TakenFor.UNCLEAR: 1, TakenFor.STOP: 2}
 
 
 class Inbound(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -101,12 +103,15 @@ def hear(
     if known is None:
         raise Refused("unknown_account", "the account is not known")
     ear = _Ear(conn, known, said, connector or account, key, known_by, gate)
-    try:
-        return ear.before() or ear.hear()
-    except _Twice:
+    for _ in range(3):  # a name may be taken twice: by another message, then by this one
         found = ear.before()
-        assert found is not None, "whoever came first has committed"
-        return found
+        if found is not None:
+            return found
+        try:
+            return ear.hear()
+        except _Twice:
+            continue
+    raise AssertionError("whoever came first has committed")
 
 
 class _Ear:
@@ -144,14 +149,14 @@ class _Ear:
         self.language = answers.spoken(next(iter((*_own(self.meaning), *self.languages)), answers.ENGLISH))
         self.answer: str | None = None
         self.event: UUID | None = None
+        self.name = said.message
 
     def before(self) -> Heard | None:
         """What followed from it, where it was heard before."""
-        row = self.conn.execute(
-            "SELECT e.id, e.payload, e.learnt_at FROM ledger_heard h JOIN ledger_event e ON e.id = h.event"
-            " WHERE h.connector = %s AND h.message = %s AND e.account = %s",
-            [self.connector, self.said.message, self.account.id],
-        ).fetchone()
+        row = self._named()
+        if row is not None and self._is_another(row):
+            self.name = f"{self.said.message[:120]}#{self._whose().hex()}#{self.meaning.taken_for.value}"
+            row = self._named()
         if row is None:
             return None
         told: dict[str, Any] = row[1]
@@ -169,7 +174,25 @@ class _Ear:
             at=made_at(row[0]),
         )
 
+    def _named(self) -> tuple[Any, ...] | None:
+        return self.conn.execute(
+            "SELECT e.id, e.payload, e.addr, e.mac FROM ledger_heard h JOIN ledger_event e ON e.id = h.event"
+            " WHERE h.connector = %s AND h.message = %s AND e.account = %s",
+            [self.connector, self.name, self.account.id],
+        ).fetchone()
+
+    def _is_another(self, row: tuple[Any, ...]) -> bool:
+        """Whether an id came twice for two messages: a carrier's fault, by which nobody's stop may be lost."""
+        keys = every_address_key(self.said.sender, self.gate)
+        theirs = (row[2], bytes(row[3] or b"")) not in {(key.column, key.mac) for key in keys}
+        return theirs or _URGENT.get(self.meaning.taken_for, 0) > _URGENT.get(TakenFor(row[1]["taken_for"]), 0)
+
+    def _whose(self) -> bytes:
+        number = phone_of(self.address.column)
+        return self.address.mac if number is None else of_erased_phone(number, self.gate.secret).mac
+
     def hear(self) -> Heard:
+        self.answer = None
         if self.meaning.taken_for is TakenFor.STOP:
             return self._stop()
         with self.conn.transaction():
@@ -281,7 +304,7 @@ class _Ear:
                 "message": said.message,
             },
         )
-        if not writes.note_heard(self.conn, now, self.connector, said.message, event):
+        if not writes.note_heard(self.conn, now, self.connector, self.name, event):
             raise _Twice
         return Heard(
             event=event,

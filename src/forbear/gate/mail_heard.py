@@ -15,8 +15,8 @@ import numpy as np
 
 from forbear.accounts.connect import Connection
 from forbear.accounts.reads import account as account_of
+from forbear.core import emails, mails
 from forbear.core import hearing as core_hearing
-from forbear.core import mails
 from forbear.core.errors import BadInput
 from forbear.core.hearing import Meaning, TakenFor
 from forbear.core.keys import AddressKey
@@ -70,7 +70,7 @@ def hear(
         channel=Channel.EMAIL,
         sender=mail.sender,
         message=name,
-        to=to or mail.to,
+        to=to or (mail.to if mail.to and len(mail.to) <= emails.LONGEST else None),
         text=mail.text,
         subject=mail.subject,
         seller=seller,
