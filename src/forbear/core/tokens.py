@@ -15,9 +15,8 @@ from typing import Final
 from uuid import UUID
 
 _MAC: Final = 12
-_FORM: Final = re.compile(
-    r"[A-Za-z0-9_-]{38}[AEIMQUYcgkosw048]"
-)  # two bits are over: zero, so that one id has one token
+# Two bits of the last character are over. They are zero, so that one id has one token.
+_FORM: Final = re.compile(r"[A-Za-z0-9_-]{38}[AEIMQUYcgkosw048]")
 
 
 def sign(label: str, identity: UUID, keys: Mapping[int, bytes]) -> str:
