@@ -17,6 +17,8 @@ _KINDS: Final = {
     "opt_out_confirmation": "The one confirmation of an opt-out",
     "help_answer": "An answer to HELP",
     "start_answer": "An answer to START of somebody who said stop",
+    "opt_in": "The question whether somebody signed up",
+    "fresh_link": "A fresh link, asked for on a person's own pages",
 }
 _CHANNELS: Final = {"sms": "Text message", "email": "E-mail", "voice": "Call"}
 _STATES: Final = {"waiting": "waits", "sent": "would have left", "failed": "does not leave"}
