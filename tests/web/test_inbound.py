@@ -89,6 +89,8 @@ def test_a_key_needs_the_permission_to_hear(served: Served) -> None:
         ({"languages": ["xx"]}, "languages"),
         ({"raw": "x"}, "raw"),
         ({"at": "2099-01-01T00:00:00Z"}, "at"),
+        ({"at": "0001-01-01T00:00:00Z"}, "at"),
+        ({"at": "9999-12-31T23:59:59-14:00"}, "at"),
         ({"country": "Germany"}, "country"),
         ({"channel": "email", "from": None, "raw_base64": "!"}, "raw_base64"),
     ],

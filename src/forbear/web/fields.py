@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -13,7 +14,7 @@ from pydantic import ConfigDict
 
 from forbear.accounts.permissions import Permission
 from forbear.core.errors import BadInput
-from forbear.core.instants import parse_day, parse_rfc3339
+from forbear.core.instants import at_of, parse_day, parse_rfc3339
 from forbear.web.keys import Caller
 from forbear.web.problem import forbidden
 
@@ -49,11 +50,18 @@ class ReceiptOut(Schema):
     seq: int
 
 
+_FIRST: Final = at_of(datetime(1900, 1, 1, tzinfo=UTC))  # before: what a program writes that knows no moment
+_LAST: Final = at_of(datetime.max.replace(tzinfo=UTC))
+
+
 def at_of_text(text: str | None, key: str) -> int | None:
     try:
-        return None if text is None else parse_rfc3339(text)
-    except ValueError as error:
+        at = None if text is None else parse_rfc3339(text)
+    except (ValueError, OverflowError) as error:
         raise BadInput(str(error), key=key, todo="write it as 2026-11-24T13:00:00Z") from None
+    if at is not None and not _FIRST <= at <= _LAST:
+        raise BadInput("not a moment of our time", key=key, todo="leave it out where it is not known")
+    return at
 
 
 def day_of_text(text: str | None, key: str) -> int | None:
