@@ -11,7 +11,7 @@ import pytest
 
 from forbear.accounts import writes
 from forbear.accounts.home import load_secrets
-from forbear.cli import embedded
+from forbear.cli import embedded, say
 from tests.cli.conftest import Said
 from tests.conftest import Database
 
@@ -94,3 +94,14 @@ def test_a_connector_that_cannot_work_is_not_made(command: Command, wrong: tuple
     add = ("account", "connector", "add", "acme", "--name", "code", "--channel", "sms")
     assert command(*add, *wrong).code == 2
     assert told(command("account", "connector", "list", "acme", "--json")) == []
+
+
+def test_a_strangers_words_do_not_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "\x1b]0;owned\x07\x9b2Jpay\u202eyap"
+    say.pairs([("text", f"please {words}\nthank you 👨\u200d👩\u200d👧")])
+    say.table(["words"], [[words]])
+    say.paragraph("", words)
+    printed = capsys.readouterr().out
+    assert not any(one in printed for one in "\x1b\x07\x9b\u202e")
+    assert printed.count(r"\x1b]0;owned\x07\x9b2Jpay\u202eyap") == 3
+    assert "thank you 👨\u200d👩\u200d👧" in printed

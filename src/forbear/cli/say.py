@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 R = TypeVar("R")
+_HARMLESS: Final = frozenset("\n\t\u200c\u200d\u00a0\u202f\u3000")  # breaks, joiners within words, other spaces
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -45,7 +46,7 @@ def table(
         whole = any(isinstance(row[place], UUID) for row in cells)
         drawn.add_column(column, justify="right" if column in right.split() else "left", overflow="fold", no_wrap=whole)
     for row in cells:
-        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        drawn.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
     console().print(drawn)
 
 
@@ -69,7 +70,14 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
     known = [(name, value) for name, value in rows if value is not None]
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
-        typer.echo(f"{name:<{width}}  {value}")
+        typer.echo(f"{name:<{width}}  {harmless(str(value))}")
+
+
+def harmless(text: str) -> str:
+    """A stranger's words without what commands a terminal or turns the order of characters around."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in _HARMLESS else ascii(one)[1:-1] for one in text)
 
 
 def paragraph(lead: str, text: str) -> None:
@@ -78,6 +86,7 @@ def paragraph(lead: str, text: str) -> None:
     import sys
     import textwrap
 
+    text = harmless(text)
     if not sys.stdout.isatty():
         typer.echo(lead + text)
         return
