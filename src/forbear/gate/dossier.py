@@ -238,6 +238,7 @@ class _Collection:
             known_by=None,
             lines=lines,
             verdict=verdict.value,
+            confirms=purpose is Purpose.OPTOUT_CONFIRMATION,
             rules=[str(number) for number in numbers],
             local=_local(selector, at),
             entries=[row["id"]],

@@ -146,10 +146,14 @@ def _in_short(made: Dossier) -> list[str]:
     said = [item for item in made.items if item.kind == "opt_out:said"]
     if said:
         last = max(item.learnt_at for item in said)
-        after = [item for item in made.items if item.kind == "decision" and item.at > last and item.verdict == "allow"]
+        allowed = [
+            item for item in made.items if item.kind == "decision" and item.at > last and item.verdict == "allow"
+        ]
+        after = [item for item in allowed if not item.confirms]
+        but = ", but for its confirmation" if len(after) < len(allowed) else ""
         told.append(
             f"They said stop {_times(len(said))}, the last time recorded {moment(last)}."
-            f" After that {_nothing(len(after))} allowed."
+            f" After that {_nothing(len(after))} allowed{but}."
         )
     return told
 

@@ -31,6 +31,7 @@ class Item(msgspec.Struct, kw_only=True):
     personal: str | None = None  # erased; kept until; absent: there, or there never was any
     documents: list[str] = []  # digests
     verdict: str | None = None
+    confirms: bool = False  # the one answer that an opt-out gets
     rules: list[str] = []  # numbers of `Dossier.rules`
     local: list[str] = []
     entries: list[UUID] = []  # under which the log knows it
