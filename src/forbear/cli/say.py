@@ -33,7 +33,7 @@ def table(
 ) -> None:
     """A plain table; columns named in `right` (space-separated) are set flush right. Text is printed as it is.
 
-    Ids are never broken: they are there to be copied into the next command.
+    Ids are not broken where the rest has room beside them: they are there to be copied into the next command.
     """
     from uuid import UUID
 
@@ -42,8 +42,10 @@ def table(
 
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     cells = [tuple(row) for row in rows]
-    for place, column in enumerate(columns):
-        whole = any(isinstance(row[place], UUID) for row in cells)
+    ids = [any(isinstance(row[place], UUID) for row in cells) for place in range(len(columns))]
+    least = sum((36 if of_ids else len(column)) + 2 for column, of_ids in zip(columns, ids, strict=True))
+    for column, of_ids in zip(columns, ids, strict=True):
+        whole = of_ids and least <= console().width
         drawn.add_column(column, justify="right" if column in right.split() else "left", overflow="fold", no_wrap=whole)
     for row in cells:
         drawn.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
