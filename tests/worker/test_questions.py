@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes, policy
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +13,7 @@ from forbear.core.words import Channel
 from forbear.gate import forms, opt_in, wording
 from forbear.gate.opt_in import Answer
 from forbear.ledger import blobs
+from forbear.worker.carriers import Refused, compose
 from tests.worker.conftest import PERSON, Carried, Inbox, Sender, by_http, by_mail, until, working
 
 
@@ -89,3 +92,27 @@ def test_every_language_asks_with_all_it_needs(language: str) -> None:
 def waiting(sender: Sender) -> bool:
     row = sender.conn.execute("SELECT 1 FROM ledger_optin WHERE sent IS NULL").fetchone()
     return row is not None
+
+
+ENCODED = "=?utf-8?q?=0d=0aReply-To:=20a@evil.example=0d=0a=0d=0aPay=20here?="
+
+
+@pytest.mark.parametrize("breaking", [ENCODED, "\r\nReply-To: a@evil.example\r\n\r\nPay here", "\u2028x\x85y\x0bz"])
+def test_no_word_of_a_strangers_becomes_a_header_or_a_body(breaking: str) -> None:
+    content = {
+        "to": "pat@example.net",
+        "subject": f"{breaking} Acme news",
+        "headers": {"In-Reply-To": f"<a@b> {breaking}", "References": breaking},
+        "text": "Hello",
+    }
+    raw = compose(UUID(int=7), "Acme <news@acme.example>", content, 0).as_bytes()
+    read = message_from_bytes(raw, policy=policy.default)
+    assert "Reply-To" not in read
+    assert read.get_content().strip() == "Hello"
+    assert (read["To"], str(read["From"])) == ("pat@example.net", "Acme <news@acme.example>")
+
+
+def test_an_address_that_reads_as_an_encoded_word_is_written_to_by_nobody(inbox: Inbox) -> None:
+    content = {"to": "=?utf-8?q?=0d=0aX?=@example.net", "text": "Hello"}
+    found = by_mail(inbox)[Channel.EMAIL].carry(UUID(int=7), "opt_in", Channel.EMAIL, content, 0)
+    assert isinstance(found, Refused)

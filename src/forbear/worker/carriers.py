@@ -84,8 +84,10 @@ class Smtp:
         self._sender = sender
 
     def carry(self, message: UUID, kind: str, channel: Channel, content: dict[str, Any], at: int) -> Outcome:
-        mail = compose(message, self._sender, content, at)
         to = str(content["to"])
+        if "=?" in to:
+            return Refused("an address that reads as an encoded word")
+        mail = compose(message, self._sender, content, at)
         try:
             server = self._connected()
         except smtplib.SMTPNotSupportedError:
@@ -228,4 +230,5 @@ def _id_in(body: bytes) -> str:
 
 
 def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
+    """In one line that stays one: an encoded word (RFC 2047) is decoded by the mail library, line breaks and all."""
+    return " ".join(str(text).replace("=?", "= ?").split())
