@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from forbear.accounts import writes
 from forbear.accounts.permissions import Permission
 from tests.web import optins
 from tests.web.conftest import INFORMATIONAL, Served
@@ -115,3 +116,21 @@ def test_a_link_that_went_to_the_person_is_handed_to_nobody_else(
     (told,) = [one for one in map(json.loads, files["timeline.jsonl"].splitlines()) if one["kind"] == "message"]
     assert told["quote"] is None
     assert "the person's alone" in told["personal"]
+
+
+def test_what_another_account_of_the_seller_wrote_is_its_own(served: Served) -> None:
+    placed = {"address": MAIL, "reason": "owes us money", "seller": "acme"}
+    assert served.http.post("/v1/suppressions", json=placed).status_code == 201
+    conn = served.database.app()
+    (seller,) = conn.execute("SELECT id FROM accounts_seller WHERE slug = 'acme'").fetchone() or ()
+    account = writes.create_account(conn, "partner", "Partner")
+    writes.link_seller(conn, account, seller)
+    for headers, told in (({}, True), (served.another(*Permission, account=account), False)):
+        made, exported = (
+            served.http.post(f"/v1/people/{what}", json={"address": MAIL}, headers=headers).content
+            for what in ("dossier", "export")
+        )
+        files = the_zip(made)
+        texts = [*files.values(), exported]
+        assert len(files["records/suppressions.jsonl"].splitlines()) == 1, "it stands all the same"
+        assert any(b"owes us money" in text for text in texts) is told

@@ -34,9 +34,12 @@ SOURCES: Final[dict[str, str]] = {
         " LEFT JOIN ledger_redemption r ON r.permit = d.permit LEFT JOIN ledger_disposition x ON x.permit = d.permit"
         f" WHERE {_of('d')} ORDER BY d.id"
     ),
-    "suppressions": (
-        f"SELECT s.* FROM ledger_suppression s WHERE {_THEIRS.format('s')}"  # noqa: S608
-        " AND (%(account)s::uuid IS NULL OR s.owner = ANY(%(owners)s)) ORDER BY s.id"
+    "suppressions": (  # the words of another account of the seller are its own
+        "SELECT s.id, s.addr, s.key_id, s.mac, s.scope, s.owner, s.channels, s.covers, s.campaign, s.list, s.said,"  # noqa: S608
+        " s.imported, CASE WHEN %(account)s::uuid IS NULL OR s.said OR e.account IS NULL OR e.account = %(account)s"
+        " THEN s.reason ELSE 'told to another account of this seller' END AS reason, s.at, s.last_at, s.until, s.way,"
+        " s.change, s.lifted_at, s.lifted_by FROM ledger_suppression s LEFT JOIN ledger_event e ON e.id = s.id"
+        f" WHERE {_THEIRS.format('s')} AND (%(account)s::uuid IS NULL OR s.owner = ANY(%(owners)s)) ORDER BY s.id"
     ),
     "consents": f"SELECT c.* FROM ledger_consent c WHERE {_of('c')} ORDER BY c.id",  # noqa: S608
     "dealings": f"SELECT r.* FROM ledger_relationship r WHERE {_of('r')} ORDER BY r.id",  # noqa: S608
