@@ -61,7 +61,18 @@ def opt_out(
     with opened() as connection, plainly():
         found = gate.opt_out(connection, account_named(connection, account).id, [said], known_by=KnownBy.OPERATOR)
     if json:
-        say.as_json(found)
+        say.as_json(  # as `POST /v1/opt-outs` answers
+            {
+                "events": found.events,
+                "at": rfc3339(found.at),
+                "seq": found.seq,
+                "honour_by": found.honour_by,
+                "honour_rule": found.honour_rule,
+                "covers": found.covers[0],
+                "reach_rule": found.reach_rules[0],
+                "joined": found.joined,
+            }
+        )
     else:
         typer.echo(f"recorded and in force at {rfc3339(found.at)}, change {found.seq}")
         by = f" ({found.reach_rules[0]})" if found.reach_rules[0] else ""
