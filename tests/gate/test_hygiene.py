@@ -131,6 +131,13 @@ def test_a_contact_after_a_stop_that_reached_less_far_is_shown(house: House) -> 
     assert found(house)["contacted"].count == 1
 
 
+def test_what_is_not_shown_is_counted_all_the_same(house: House) -> None:
+    say(house, covers=OptOutScope.MARKETING)
+    assert house.one(recorded_call()).permit
+    (finding,) = hygiene.report(house.conn, house.account, most=0, gate=house.gate).findings
+    assert (finding.count, finding.items) == (1, [])
+
+
 def test_the_confirmation_of_a_stop_is_no_contact_after_it(house: House) -> None:
     say(house)
     assert house.one(msgspec.structs.replace(recorded_call(), purpose=Purpose.OPTOUT_CONFIRMATION)).permit

@@ -337,7 +337,7 @@ def hygiene(
             country=country,
         )
     if json:
-        say.as_json(found)
+        say.as_json({"at": rfc3339(found.at), "standing": found.standing, "findings": found.findings})
         raise typer.Exit(1 if found.findings else 0)
     entries = "1 entry stands" if found.standing == 1 else f"{found.standing:,} entries stand"
     typer.echo(f"{entries} at {rfc3339(found.at)}")

@@ -215,8 +215,9 @@ def _looked(conn: Connection, account: UUID, look: _Look, values: Mapping[str, A
     rows = conn.execute(
         f"{_MINE} SELECT *, count(*) OVER () FROM ({look.sql}) AS found (entry, other)"  # noqa: S608 - constants
         " ORDER BY entry DESC LIMIT %(most)s",
-        {**values, "most": most},
+        {**values, "most": max(most, 1)},  # the count stands in the rows
     ).fetchall()
+    count, rows = rows[0][2] if rows else 0, rows[:most]
     entries = reads.suppressions_by_id(conn, [row[0] for row in rows])
     known = {one.id: one for one in told(conn, account, list(entries.values()))}
     placed = reads.events(conn, list(entries))
@@ -235,7 +236,6 @@ def _looked(conn: Connection, account: UUID, look: _Look, values: Mapping[str, A
                 at=one.last_at,
             )
         )
-    count = rows[0][2] if rows else 0
     return Finding(kind=look.kind, group=look.group, what=look.what, todo=look.todo, count=count, items=items)
 
 
