@@ -57,11 +57,11 @@ class Kept:
         """As a superuser for whom no trigger holds."""
         with self.admin.transaction():
             self.admin.execute("SET LOCAL session_replication_role = replica")
-            changed = self.admin.execute(sql, list(given))  # type: ignore[call-overload]
+            changed = self.admin.execute(sql, list(given))
             assert changed.rowcount != 0, "nothing was tampered with"
 
     def one(self, sql: str, *given: Any) -> Any:
-        row = self.house.conn.execute(sql, list(given)).fetchone()  # type: ignore[call-overload]
+        row = self.house.conn.execute(sql, list(given)).fetchone()
         assert row is not None
         return row[0]
 

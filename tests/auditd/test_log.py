@@ -18,7 +18,8 @@ from forbear.ledger.kinds import Leaf
 from forbear.tlog import notes
 from forbear.tlog.merkle import EMPTY_ROOT
 from forbear.tlog.notes import Signer
-from tests.auditd.conftest import Kept, found, recorded_call
+from tests.auditd.conftest import Kept, found
+from tests.gate.conftest import recorded_call
 
 NOBODYS = Signer("nobody.example/log", bytes(range(32)))
 
@@ -144,8 +145,9 @@ def test_an_event_written_late_and_dated_back_is_named_though_the_log_has_it(kep
     )
     row = kept.house.conn.execute(
         f"SELECT {logrows.EVENT_COLUMNS} FROM ledger_event WHERE id = %s::uuid",
-        [early],  # type: ignore[call-overload]
+        [early],
     ).fetchone()
+    assert row is not None
     record = logrows.event_record(row)
     kept.tamper(
         "UPDATE ledger_logqueue SET source = %s, hash = %s WHERE source = %s AND kind = %s",

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +122,8 @@ def test_neither_order_of_a_join_and_a_stop_loses_the_stop(house: House, databas
                 a, b = b, a
             ready = threading.Barrier(2)
             said = OptOut(address=a, channel=Channel.VOICE)
-            joining = pool.submit(_at_once, ready, lambda a=a, b=b: join(house, a, b, conn=one))
-            stopping = pool.submit(
-                _at_once, ready, lambda said=said: opt_out(two, house.account, [said], gate=house.gate)
-            )
+            joining = pool.submit(_at_once, ready, partial(join, house, a, b, conn=one))
+            stopping = pool.submit(_at_once, ready, partial(opt_out, two, house.account, [said], gate=house.gate))
             joining.result(30)
             stopping.result(30)
             assert verdict(house, b) is Verdict.DENY, number
@@ -153,7 +152,7 @@ def test_neither_order_of_a_join_and_a_list_loses_a_stop(house: House, database:
             a, b = f"+1512555{4000 + 2 * number}", f"+1512555{4001 + 2 * number}"
             file.write_text(f"address\n{a}\n")
             ready = threading.Barrier(2)
-            joining = pool.submit(_at_once, ready, lambda a=a, b=b: join(house, a, b, conn=one))
+            joining = pool.submit(_at_once, ready, partial(join, house, a, b, conn=one))
             stopping = pool.submit(
                 _at_once,
                 ready,

@@ -10,7 +10,7 @@ import pytest
 
 from forbear.core.errors import BadInput
 from forbear.core.words import Channel, OptOutScope, Way
-from forbear.gate import joins, suppress
+from forbear.gate import consent, suppress
 from forbear.gate.opt_out import OptOut, opt_out
 from forbear.gate.stop_exports import FORMS, Tally, export
 from tests.gate.conftest import House
@@ -105,12 +105,12 @@ def test_what_was_told_to_another_account_of_the_seller_is_not_this_ones_to_know
 
 def test_an_address_that_no_personal_part_has_is_left_out_and_counted(house: House) -> None:
     say(house, ANN)
-    key = joins.every_address_key(ANN, house.gate)[0]
+    key = consent.every_address_key(ANN, house.gate)[0]
     opt_out(
         house.conn,
         house.account,
         [OptOut(address="", channel=Channel.EMAIL, covers=OptOutScope.ALL)],
-        keys=[joins.every_address_key(BOB, house.gate)[0]],
+        keys=[consent.every_address_key(BOB, house.gate)[0]],
         gate=house.gate,
     )
     opt_out(

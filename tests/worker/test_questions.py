@@ -13,11 +13,12 @@ from forbear.core.words import Channel
 from forbear.gate import forms, opt_in, wording
 from forbear.gate.opt_in import Answer
 from forbear.ledger import blobs
+from forbear.ledger.optins import Form
 from forbear.worker.carriers import Refused, compose
 from tests.worker.conftest import PERSON, Carried, Inbox, Sender, by_http, by_mail, until, working
 
 
-def opened(sender: Sender, channel: Channel) -> forms.Form:
+def opened(sender: Sender, channel: Channel) -> Form:
     words = wording.NewWording(name="news", version="1", language="en", text="Yes, Acme may write to me.")
     kept = wording.keep(sender.conn, sender.account, words).wording
     new = forms.NewForm(

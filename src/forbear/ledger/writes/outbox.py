@@ -82,7 +82,11 @@ def take_message(conn: Connection, lease_s: float) -> Waiting | None:
     ).fetchone()
     if row is None:
         return None
-    return Waiting(*row[:6], AddressKey(row[6], bytes(row[8] or b""), row[7]), row[9] or {}, *row[10:])
+    identity, account, seller, kind, cause, channel, addr, key_id, mac, content, tries, expired, interrupted = row
+    address = AddressKey(addr, bytes(mac or b""), key_id)
+    return Waiting(
+        *(identity, account, seller, kind, cause, channel, address, content or {}, tries, expired, interrupted)
+    )
 
 
 def put_back(conn: Connection, message: UUID, after_s: float, error: str, *, tried: bool) -> None:
