@@ -29,6 +29,7 @@ from forbear.core.instants import at_of, date_of, day_of, moment_of, rfc3339
 from forbear.core.keys import AddressKey, is_erased, of_erased_phone, phone_of
 from forbear.core.words import Channel, OptOutScope
 from forbear.gate import packed
+from forbear.gate.again import again_after_deadlock
 from forbear.gate.consent import check_key, every_address_key
 from forbear.gate.contact import Refused
 from forbear.gate.opened import Gate, opened
@@ -146,6 +147,7 @@ def _address_of(addr: int, part: bytes | None) -> str | None:
     return said.get("address") if isinstance(said, dict) else None
 
 
+@again_after_deadlock
 def erase(
     owner: Connection,
     address: str,

@@ -27,6 +27,7 @@ from forbear.core.uuid7 import made_at
 from forbear.core.words import Channel, OptOutScope, Way
 from forbear.gate import answers, forms
 from forbear.gate import opt_out as gate_opt_out
+from forbear.gate.again import again_after_deadlock
 from forbear.gate.claims import address_key
 from forbear.gate.consent import every_address_key
 from forbear.gate.contact import Refused
@@ -87,6 +88,7 @@ class _Twice(Exception):
     """Somebody heard the same message at the same moment: the transaction is taken back."""
 
 
+@again_after_deadlock
 def hear(
     conn: Connection,
     account: UUID,

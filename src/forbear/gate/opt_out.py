@@ -21,6 +21,7 @@ from forbear.core.keys import AddressKey, phone_of
 from forbear.core.places import PlaceSet
 from forbear.core.words import Binding, Channel, OptOutScope, Reaching, Way
 from forbear.gate import joins
+from forbear.gate.again import again_after_deadlock
 from forbear.gate.claims import address_key, word_hash
 from forbear.gate.consent import every_address_key
 from forbear.gate.contact import Refused
@@ -74,6 +75,7 @@ class Recorded(msgspec.Struct, kw_only=True):
     reach_rules: list[str | None] = []  # the rules that say how far each reaches; None: whoever recorded it did
 
 
+@again_after_deadlock
 def opt_out(
     conn: Connection,
     account: UUID,

@@ -22,6 +22,7 @@ from forbear.core.instants import DAY, MISSING, at_of, moment_of, rfc3339
 from forbear.core.keys import AddressKind, kind_of
 from forbear.core.words import NEEDED, Binding, Channel, ConsentLevel, OptOutScope, Purpose, Way, mask
 from forbear.gate import joins, withdrawal
+from forbear.gate.again import again_after_deadlock
 from forbear.gate.claims import word_hash
 from forbear.gate.consent import Method
 from forbear.gate.links import Link
@@ -231,6 +232,7 @@ def _brands_there_are(conn: Connection, link: Link) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+@again_after_deadlock
 def save(
     conn: Connection,
     link: Link,
