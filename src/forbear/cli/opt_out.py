@@ -75,6 +75,8 @@ def opt_out(
         )
     else:
         typer.echo(f"recorded and in force at {rfc3339(found.at)}, change {found.seq}")
+        for event in found.events:
+            typer.echo(f"event {event}")
         by = f" ({found.reach_rules[0]})" if found.reach_rules[0] else ""
         typer.echo(f"it covers {found.covers[0].value}{by}")
         if found.joined:
