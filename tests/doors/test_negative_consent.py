@@ -79,7 +79,7 @@ def another_form(served: Served, slug: str) -> str:
     return f"/f/{slug}/news"
 
 
-def test_no_get_and_no_head_confirms_however_often_a_scanner_looks(served: Served) -> None:
+def test_6_no_get_and_no_head_confirms_however_often_a_scanner_looks(served: Served) -> None:
     open_form(served)
     question = asked(served)
     links = [link_in(question), link_in(question, "n")]

@@ -54,7 +54,7 @@ def everything(served: Served) -> dict[str, Any]:
     }
 
 
-def test_a_scanner_changes_nothing_whatever_it_fetches(served: Served) -> None:
+def test_4_a_scanner_changes_nothing_whatever_it_fetches(served: Served) -> None:
     """(4) Mail scanners and prefetchers GET every link of a message, often with HEAD and OPTIONS before it."""
     consent(served, sellers=["acme"])
     pages = link(served)
