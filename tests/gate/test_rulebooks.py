@@ -110,22 +110,22 @@ def test_the_stored_override_is_part_of_the_decisions_leaf(with_rules: Callable[
     loose = with_rules(overrides=NO_CAP)
     decided = loose.decide(*[recorded_call()] * 4)
     rows = loose.conn.execute(
-        "SELECT d.id, d.at, d.account, d.seller, d.addr, d.key_id, d.mac, d.channel, d.purpose, d.mode, d.verdict,"
+        "SELECT d.id, d.at, d.account, d.seller, d.seal, d.channel, d.purpose, d.mode, d.verdict,"
         " d.cure, d.earliest, d.permit, d.selector, d.rules, d.obligations, d.facts, d.overrides, b.root"
         " FROM ledger_decision d JOIN ledger_batch b ON b.id = d.batch WHERE d.id = ANY(%s) ORDER BY d.batch_index",
         [[answer.decision for answer in decided.answers]],
     ).fetchall()
     leaves: dict[bool, list[bytes]] = {True: [], False: []}
     for row in rows:
-        at, earliest = at_of(row[1]), None if row[12] is None else at_of(row[12])
-        fixed = written.decision_fixed(*(row[0], at, *row[2:12], earliest, row[13], bytes(row[14])))
-        for told, overrides in ((True, row[18].encode()), (False, b"")):
+        at, earliest = at_of(row[1]), None if row[10] is None else at_of(row[10])
+        fixed = written.decision_fixed(*(row[0], at, *row[2:10], earliest, row[11], bytes(row[12])))
+        for told, overrides in ((True, row[16].encode()), (False, b"")):
             leaves[told].append(
-                written.decision_hash(fixed, row[15].encode(), row[16].encode(), bytes(row[17]), overrides)
+                written.decision_hash(fixed, row[13].encode(), row[14].encode(), bytes(row[15]), overrides)
             )
-    assert rows[3][18] == "us.tcpa.landline_cap by Jane Roe 2026-01-02"
-    assert merkle.root(leaves[True]) == bytes(rows[0][19])
-    assert merkle.root(leaves[False]) != bytes(rows[0][19])
+    assert rows[3][16] == "us.tcpa.landline_cap by Jane Roe 2026-01-02"
+    assert merkle.root(leaves[True]) == bytes(rows[0][17])
+    assert merkle.root(leaves[False]) != bytes(rows[0][17])
 
 
 def test_an_answer_given_again_names_its_overrides_again(with_rules: Callable[..., House]) -> None:
