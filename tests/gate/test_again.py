@@ -1,4 +1,4 @@
-"""A stop that a deadlock took back is recorded after all, once; inside somebody else's transaction it is their affair."""
+"""A stop that a deadlock took back is recorded after all, once; within another transaction that is its own affair."""
 
 from __future__ import annotations
 
