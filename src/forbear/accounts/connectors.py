@@ -130,7 +130,7 @@ def _given(path: Path) -> dict[str, str]:
 
 def _rows(conn: Connection, where: str, values: Iterable[object]) -> list[Connector]:
     rows = conn.execute(
-        f"SELECT {_COLUMNS} FROM accounts_connector WHERE {where} ORDER BY created_at, id",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM accounts_connector WHERE {where} ORDER BY created_at, id",  # noqa: S608 - constants
         list(values),
     )
     return [

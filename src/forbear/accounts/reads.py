@@ -105,7 +105,7 @@ def names(conn: Connection, those: Sequence[UUID]) -> dict[UUID, str]:
 def seller(conn: Connection, name: str | UUID) -> Seller | None:
     where = "id = %s" if isinstance(name, UUID) else "slug = %s"
     row = conn.execute(
-        f"SELECT id, number, slug, name, country, kind, ftc FROM accounts_seller WHERE {where}",  # noqa: S608
+        f"SELECT id, number, slug, name, country, kind, ftc FROM accounts_seller WHERE {where}",  # noqa: S608 - constants
         [name],
     ).fetchone()
     return Seller(*row) if row else None

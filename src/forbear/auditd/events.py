@@ -33,10 +33,10 @@ _COLUMNS: Final = (
     " e.personal_hash, e.batch, e.batch_index, e.xmin::text::bigint, p.salt, p.part, p.event IS NOT NULL"
 )
 _EVENTS: Final = (
-    f"SELECT {_COLUMNS} FROM ledger_event e LEFT JOIN ledger_personal p ON p.event = e.id WHERE e.id = ANY(%s)"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM ledger_event e LEFT JOIN ledger_personal p ON p.event = e.id WHERE e.id = ANY(%s)"  # noqa: S608 - constants
 )
 _LISTED: Final = (
-    f"SELECT {_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS r (batch, low, high)"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS r (batch, low, high)"  # noqa: S608 - constants
     " JOIN ledger_event e ON e.id >= r.low AND e.id < r.high AND e.batch = r.batch"
     " LEFT JOIN ledger_personal p ON p.event = e.id"
 )

@@ -144,7 +144,7 @@ def _check_stops(conn: Connection, report: Report) -> None:
     for (identity,) in conn.execute(_STOPS_GONE, given):
         what = "its event is there, and no suppression carries it out"
         report.add(Wrong.NOT_CARRIED_OUT, "suppression", identity, what)
-    for identity, what in conn.execute(f"SELECT * FROM ({_STOPS_CHANGED}) s WHERE what IS NOT NULL", given):  # noqa: S608
+    for identity, what in conn.execute(f"SELECT * FROM ({_STOPS_CHANGED}) s WHERE what IS NOT NULL", given):  # noqa: S608 - constants
         report.add(Wrong.CHANGED, "suppression", identity, what)
 
 
@@ -171,7 +171,7 @@ _CONSENTS_CHANGED: Final = (
 def _check_consents(conn: Connection, report: Report) -> None:
     ends = (Kind.CONSENT_WITHDRAWN, Kind.OPT_OUT_SAID, Kind.PREFERENCES_SET, Kind.PERSONAL_ERASED, Kind.CONSENT_GIVEN)
     given = {"levels": _words(ConsentLevel), "ends": _values(ends), "withdrawn": Kind.CONSENT_WITHDRAWN.value}
-    for identity, what in conn.execute(f"SELECT * FROM ({_CONSENTS_CHANGED}) s WHERE what IS NOT NULL", given):  # noqa: S608
+    for identity, what in conn.execute(f"SELECT * FROM ({_CONSENTS_CHANGED}) s WHERE what IS NOT NULL", given):  # noqa: S608 - constants
         report.add(Wrong.CHANGED, "consent", identity, what)
 
 

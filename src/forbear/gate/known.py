@@ -102,7 +102,7 @@ def _bit(column: str) -> str:
 
 _IMPORTED: Final = "known_by = 'import'"
 _SUPPRESSIONS: Final = (  # every part is a constant of this module
-    f"SELECT addr, id, {_MAC}, channels, covers, campaign, list, {_bit('said')}, {_us('at')},"  # noqa: S608
+    f"SELECT addr, id, {_MAC}, channels, covers, campaign, list, {_bit('said')}, {_us('at')},"  # noqa: S608 - constants
     f" {_us('last_at')}, {_us('until')}, {_bit('lifted_at IS NOT NULL')}"
     " FROM ledger_suppression WHERE owner = ANY(%(owners)s)"
 )
